@@ -1,0 +1,41 @@
+"""The door between the compiler and its backends."""
+
+from qsanc.target.protocol import (
+    Backend,
+    BackendFailure,
+    Bindings,
+    Capabilities,
+    Context,
+    Differentiable,
+    Estimate,
+    Executable,
+    Floats,
+    Gradient,
+    Handle,
+    Ints,
+    Pullback,
+    Request,
+    ResultKind,
+    Results,
+    Shifts,
+)
+
+__all__ = [
+    "Backend",
+    "BackendFailure",
+    "Bindings",
+    "Capabilities",
+    "Context",
+    "Differentiable",
+    "Estimate",
+    "Executable",
+    "Floats",
+    "Gradient",
+    "Handle",
+    "Ints",
+    "Pullback",
+    "Request",
+    "ResultKind",
+    "Results",
+    "Shifts",
+]
