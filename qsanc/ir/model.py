@@ -49,7 +49,6 @@ from typing import Literal, TypeAlias
 from qsanc.source import Span
 
 Axis: TypeAlias = str | int
-Literal_: TypeAlias = "float | int | tuple[Literal_, ...]"
 Attribute: TypeAlias = "str | int | float | tuple[Attribute, ...]"
 
 

@@ -48,7 +48,8 @@ class DataField:
 
     `tokens`: word numbers below `high` (the vocabulary), one run-time axis. `numbers`: real columns, static axes.
     `label`: `classes` gives the number of classes (2 for a bit), None for a real label. `low` and `high` bound the values:
-    low <= value < high, or <= high where `closed`; None where nothing was declared.
+    low <= value < high, or <= high where `closed`; None where nothing was declared. `sized_by` is the size that bounds
+    the values and whose value the data gives (`vocab`, `classes`), if there is one.
     """
 
     name: str
@@ -58,6 +59,7 @@ class DataField:
     high: float | None = None
     closed: bool = True
     classes: int | None = None
+    sized_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
