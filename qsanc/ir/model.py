@@ -33,7 +33,7 @@ The vocabulary. Each operation is a row of `ir.ops`: result type, evaluation, re
     position {dim}, length {dim}              real[record, S] from 0, and real[record]
     sinusoid {dim, axes}                      the positional vector of Vaswani et al. (2017), over the flattened static axes
     pairs {dim}                               int row numbers of both tokens of each ordered pair: two results
-    distinct %index                           the distinct values int[U], and the place of each index among them: two results
+    distinct %index {axis}                    the distinct values int[U0], and the place of each index among them: two results
     sigmoid_cross_entropy %z, %label          from the logit of class 1
     softmax_cross_entropy %z, %label          from the logits on the last static axis
     circuit %shared, %items [, %left, %right] {module}
