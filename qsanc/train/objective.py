@@ -1,0 +1,61 @@
+"""What the trainer needs of a compiled model, and nothing more: its outputs, and the gradient of the mean loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+
+from qsanc.target import Context, Floats
+from qsanc.train.records import Records
+
+Parameters: TypeAlias = Mapping[str, Floats]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outputs:
+    """`predict` is float64[record, axis...], `loss` float64[record]."""
+
+    predict: Floats
+    loss: Floats
+
+
+class Objective(Protocol):
+    """A model with its gradient method, shots and backend chosen. Raises `BackendFailure` where a backend fails."""
+
+    def gradient(
+        self, parameters: Parameters, records: Records, *, wrt: tuple[str, ...], context: Context
+    ) -> tuple[Outputs, Parameters]:
+        """The outputs, and the gradient of the mean loss over the records by the parameters named in `wrt`."""
+        ...
+
+    def outputs(self, parameters: Parameters, records: Records, *, context: Context) -> Outputs: ...
+
+    def predict(self, parameters: Parameters, records: Records, *, context: Context) -> Floats:
+        """float64[record, axis...]. The records need no label."""
+        ...
+
+
+EVALUATED = 256
+"""Records that are evaluated at once."""
+
+
+def evaluate(objective: Objective, parameters: Parameters, records: Records, *, context: Context) -> Outputs:
+    """The outputs for any number of records, taken `EVALUATED` at a time."""
+    parts = [
+        objective.outputs(parameters, records.slice(start, start + EVALUATED), context=context)
+        for start in range(0, records.count, EVALUATED)
+    ]
+    return Outputs(np.concatenate([part.predict for part in parts]), np.concatenate([part.loss for part in parts]))
+
+
+def predict(objective: Objective, parameters: Parameters, records: Records, *, context: Context) -> Floats:
+    """The predictions for any number of records, taken `EVALUATED` at a time."""
+    return np.concatenate(
+        [
+            objective.predict(parameters, records.slice(start, start + EVALUATED), context=context)
+            for start in range(0, records.count, EVALUATED)
+        ]
+    )
