@@ -1,0 +1,68 @@
+"""Pipelines: what runs, in which order, on one screen.
+
+O0 leaves the circuit as it was written. O1 tidies up neighbours. O2 also looks past commuting gates and removes what no
+result can see. Decomposition depends on the backend: `towards(gates)` is appended by the driver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from qsanc.diagnostics import CompilerBug
+from qsanc.ir.circuit import CircuitModule
+from qsanc.ir.verify import verify as verify_module
+from qsanc.passes.cancel import cancel
+from qsanc.passes.commute import Commute
+from qsanc.passes.decompose import decompose
+from qsanc.passes.equal import difference
+from qsanc.passes.fold import fold
+from qsanc.passes.lightcone import lightcone
+from qsanc.passes.merge import merge
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A rewrite and what it keeps: the unitaries of all segments, up to a global phase, or no more than the results."""
+
+    name: str
+    rewrite: Callable[[CircuitModule], CircuitModule]
+    keeps: Literal["unitaries", "results"] = "unitaries"
+
+
+Pipeline: TypeAlias = tuple[Pass, ...]
+
+FOLD = Pass("fold", fold)
+CANCEL = Pass("cancel", cancel)
+MERGE = Pass("merge", merge)
+COMMUTE = Pass("commute", Commute())
+LIGHTCONE = Pass("lightcone", lightcone, keeps="results")
+
+O0: Pipeline = ()
+O1: Pipeline = (FOLD, CANCEL, MERGE, FOLD, CANCEL)
+O2: Pipeline = (LIGHTCONE, FOLD, COMMUTE, FOLD, COMMUTE, LIGHTCONE)
+
+
+def towards(gates: frozenset[str]) -> Pass:
+    """Decomposition towards a backend's gates, as a pass. It raises ValueError where a gate cannot be written so."""
+    return Pass("decompose", lambda module: decompose(module, gates))
+
+
+def run(module: CircuitModule, pipeline: Pipeline, *, verify: bool = False, seed: int = 0) -> CircuitModule:
+    """`module` after the passes of `pipeline`.
+
+    Raises CompilerBug naming the pass after which the module is not legal any more or, with `verify`, does not do the
+    same on bindings drawn from `seed`. That check holds a few state vectors of the whole register.
+    """
+    verify_module(module)
+    for step in pipeline:
+        after = step.rewrite(module)
+        try:
+            verify_module(after)
+        except CompilerBug as bug:
+            raise CompilerBug(f"after pass {step.name}: {bug}") from bug
+        if verify and (found := difference(module, after, keeps=step.keeps, seed=seed)):
+            raise CompilerBug(f"pass {step.name} changed circuit {module.name}: {found}")
+        module = after
+    return module
