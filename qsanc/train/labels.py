@@ -51,6 +51,13 @@ class Labels:
         keys = [float(name) if self.numeric else name for name in self.names]
         object.__setattr__(self, "_classes", {key: place for place, key in enumerate(keys)})
 
+    @classmethod
+    def checked(cls, names: tuple[str, ...], numeric: bool) -> Labels | None:
+        """Labels of unknown origin; None unless they are distinct, and finite numbers where they are numbers."""
+        values = [number(name) for name in names] if numeric else list(names)
+        finite = all(isinstance(value, str) or (value is not None and math.isfinite(value)) for value in values)
+        return cls(names, numeric) if finite and len(set(values)) == len(names) else None
+
     def find(self, cell: Cell) -> int | None:
         """The class of a label, None where it is none of these."""
         if self.numeric:

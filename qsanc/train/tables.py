@@ -166,7 +166,9 @@ def table_of(columns: Mapping[str, Sequence[object]], *, name: str = "the data")
 
 
 def _cell(value: object, column: str) -> Cell:
-    if value is None or isinstance(value, str | bool | int | float):
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, np.generic | np.ndarray):
         return _cell(value.tolist(), column)
@@ -311,12 +313,16 @@ def _jsonl(name: str, text: str, digest: str) -> Table:
             record: object = None
             try:
                 record = decoder.decode(line)
+                if "\\u" in line:
+                    json.dumps(record, ensure_ascii=False).encode("utf-8")
             except _DuplicateKeyError as failure:
                 code, reason = "QS907", f"the column `{failure}` occurs twice"
             except _NotFiniteError as failure:
                 code, reason = "QS912", f"{failure} is no number of JSON, and no number of data"
             except json.JSONDecodeError as failure:
                 reason = f"this line is not JSON: {failure.msg} at column {failure.colno}"
+            except UnicodeEncodeError:
+                reason = "this line holds half a character (an unpaired surrogate)"
             except RecursionError:
                 reason = "this line is nested too deeply"
             except ValueError:

@@ -1,0 +1,193 @@
+"""A training on disk.
+
+run.json             settings, versions, hashes, results          `run_info`
+metrics.jsonl        one line an epoch
+weights.safetensors  the best weights, by parameter name
+vocabulary.json      words, labels and columns: what turns text into numbers
+model.qsan           the source, for reading
+source/              the source with all that it imports, for loading
+checkpoint/          where to go on from                          `checkpoint`
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from qsanc.diagnostics import CompilerBug
+from qsanc.ir.program import Model
+from qsanc.target import Floats
+from qsanc.train import atomic, checkpoint, errors, run_info
+from qsanc.train.data import Coding
+from qsanc.train.json_fields import Fields, Json, file_text
+from qsanc.train.labels import Labels
+from qsanc.train.progress import EpochRecord, Progress
+from qsanc.train.run_info import DataSource, Results, RunInfo, Status
+from qsanc.train.weights import read_weights, write_weights
+from qsanc.train.words import Vocabulary
+
+CODING_KIND = "qsanc vocabulary"
+CODING_VERSION = 1
+
+
+class RunFolder:
+    """One run. Keeps the progress of a training (it is a `Keeper`) and gives back all that was kept, checked.
+
+    Whatever is missing, damaged or does not fit raises QsanError and names the file.
+    """
+
+    def __init__(self, path: Path, info: RunInfo) -> None:
+        self.path = path
+        self.info = info
+        self._written: int | None = None
+
+    @classmethod
+    def create(cls, path: Path, info: RunInfo, sources: Mapping[str, str], coding: Coding) -> RunFolder:
+        """A new run in a folder that does not exist or is empty. `sources` are the texts of `info.files` by name."""
+        _check_free(path)
+        if dict(info.files) != hashes(sources):
+            raise CompilerBug("the hashes of a run are not those of its source files")
+        atomic.make_folder(path)
+        for name, text in sources.items():
+            file = path / "source" / name
+            atomic.make_folder(file.parent)
+            atomic.write(file, text.encode("utf-8"))
+        atomic.write(path / "model.qsan", sources[info.entry].encode("utf-8"))
+        atomic.write(path / "vocabulary.json", _coding_json(coding))
+        folder = cls(path, info)
+        folder.note(info)
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """A run that exists."""
+        if not path.is_dir():
+            raise errors.fail(errors.not_a_run(str(path), "run.json"))
+        return cls(path, run_info.from_json(path / "run.json"))
+
+    @property
+    def entry(self) -> Path:
+        """The source file that holds the model."""
+        return self.path / "source" / self.info.entry
+
+    def sources(self) -> dict[str, str]:
+        """The texts of the source files by name, which are those that were trained."""
+        texts = {}
+        for name, digest in self.info.files:
+            file = self.path / "source" / name
+            content = atomic.read(file)
+            if hashlib.sha256(content).hexdigest() != digest:
+                raise errors.fail(errors.changed_source(str(file)))
+            texts[name] = content.decode("utf-8", "strict")
+        return texts
+
+    def coding(self) -> Coding:
+        return _coding(Fields.read(self.path / "vocabulary.json", CODING_KIND, CODING_VERSION))
+
+    def weights(self, model: Model) -> dict[str, Floats]:
+        """The best weights, fit for the model."""
+        return read_weights(self.path / "weights.safetensors", model)
+
+    def progress(self, model: Model) -> Progress | None:
+        """Where to go on from (None: from the start), with `metrics.jsonl` set back to there.
+
+        Raises QsanError where the run is finished, since its test part must not be read again.
+        """
+        if self.info.status == "finished":
+            raise errors.fail(errors.finished_run(str(self.path)))
+        folder = self.path / "checkpoint"
+        found = checkpoint.read(folder, model, self.info.recipe) if (folder / checkpoint.NAME).exists() else None
+        epochs = found.history if found is not None else ()
+        lines = "".join(checkpoint.epoch_line(epoch) + "\n" for epoch in epochs)
+        atomic.write(self.path / "metrics.jsonl", lines.encode("utf-8"))
+        return found
+
+    def check_data(self, data: Iterable[DataSource]) -> None:
+        """Raises QsanError unless these are the files, with the content, that the run was begun with."""
+        known = {source.part: source for source in self.info.data}
+        given = {source.part: source for source in data}
+        if known.keys() != given.keys():
+            title = f"the run in {self.path} was begun with data for {', '.join(known) or 'nothing'}"
+            raise errors.fail(errors.resume_mismatch(title, "give the same files"))
+        for part, source in given.items():
+            if source.digest != known[part].digest or source.records != known[part].records:
+                title = f"{source.file} is not the {part} data that the run in {self.path} was begun with"
+                raise errors.fail(errors.resume_mismatch(title, f"give {known[part].file} as it was, or train again"))
+
+    def keep(self, progress: Progress) -> None:
+        checkpoint.write(self.path / "checkpoint", progress)
+        if self._written != progress.best_epoch:
+            write_weights(self.path / "weights.safetensors", progress.best)
+            self._written = progress.best_epoch
+
+    def record(self, epoch: EpochRecord) -> None:
+        atomic.append(self.path / "metrics.jsonl", checkpoint.epoch_line(epoch))
+
+    def mark(self, status: Status) -> None:
+        self.note(replace(self.info, status=status))
+
+    def finish(self, results: Results) -> None:
+        """The last word of a run: its results. It cannot be resumed after that."""
+        self.note(replace(self.info, status="finished", results=results))
+
+    def note(self, info: RunInfo) -> None:
+        """Replace `run.json`."""
+        atomic.write(self.path / "run.json", run_info.to_json(info))
+        self.info = info
+
+
+def hashes(sources: Mapping[str, str]) -> dict[str, str]:
+    """The SHA-256 of each source text in UTF-8, by name."""
+    return {name: hashlib.sha256(text.encode("utf-8")).hexdigest() for name, text in sources.items()}
+
+
+def _check_free(path: Path) -> None:
+    try:
+        present = {entry.name for entry in path.iterdir()}
+    except FileNotFoundError:
+        return
+    except OSError as failure:
+        raise errors.fail(errors.unwritable(str(path), failure.strerror or type(failure).__name__)) from None
+    if "run.json" in present:
+        raise errors.fail(errors.existing_run(str(path)))
+    if present:
+        raise errors.fail(errors.foreign_folder(str(path)))
+
+
+def _coding_json(coding: Coding) -> bytes:
+    labels: Json = None
+    if coding.labels is not None:
+        labels = {"names": list(coding.labels.names), "numeric": coding.labels.numeric}
+    value: dict[str, Json] = {
+        "format": CODING_KIND,
+        "version": CODING_VERSION,
+        "tokeniser": "lower case, [a-z0-9']+",
+        "order": "row 0 is the unknown word, row i + 1 is words[i]",
+        "columns": dict(coding.columns),
+        "truncate": coding.truncate,
+        "labels": labels,
+        "words": None if coding.vocabulary is None else list(coding.vocabulary.words),
+    }
+    return file_text(value)
+
+
+def _coding(fields: Fields) -> Coding:
+    columns = fields.inner("columns")
+    labels = None
+    if fields.has("labels"):
+        inner = fields.inner("labels")
+        names = inner.texts("names")
+        labels = Labels.checked(names, inner.flag("numeric"))
+        if labels is None:
+            inner.wrong("names", "a list of distinct labels")
+    words = fields.texts("words") if fields.has("words") else None
+    if words is not None and len(set(words)) != len(words):
+        fields.wrong("words", "a list of distinct words")
+    return Coding(
+        tuple((name, columns.text(name)) for name in columns.names()),
+        None if words is None else Vocabulary(words),
+        labels,
+        fields.flag("truncate"),
+    )
