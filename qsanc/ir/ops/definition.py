@@ -45,9 +45,9 @@ class OpDef:
     """One operation: result types, evaluation, reverse-mode derivative.
 
     `evaluate(call, layout, x)` gives one array for each result: the row space is one leading axis, absent where the
-    type has no run-time axes, and the static axes follow; reals are float64, ints int64. `pullback(k, call, layout, x,
-    y, y_bar)` is the cotangent of input k, for operations of one result; None where there is no gradient. `rowwise` says
-    that each row of the result depends on the same row of every input, as long as a reduced axis is a static one.
+    type has no run-time axes, and the static axes follow; reals are float64, ints int64. For operations of one result
+    `pullback(k, call, layout, x, y, y_bar)` is the cotangent of input k; None where there is no gradient. `rowwise`
+    says that each row of the result depends on the same row of every input, as long as a reduced axis is a static one.
     """
 
     infer: Infer
