@@ -1,0 +1,142 @@
+"""Requests answered: exact values from the lowered module, samples from exact distributions, adjoint gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+from qsanc.diagnostics import CompilerBug
+from qsanc.ir.circuit import CircuitModule, Overlap
+from qsanc.target import Context, Estimate, Gradient, Handle, Pullback, Request, Results
+from qsanc.target.sampling import (
+    Draws,
+    Readings,
+    circuit_key,
+    draw_counts,
+    measured_module,
+    numbered,
+    overlap_chance,
+    overlap_estimate,
+    overlap_method,
+    readings,
+    row_keys,
+    shift_keys,
+)
+from qsanc_numpy.evaluate import Lowered, Values
+from qsanc_numpy.plan import Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finished:
+    """Work that was done when it was submitted."""
+
+    results: Results
+
+    @property
+    def done(self) -> bool:
+        return True
+
+
+class NumpyExecutable:
+    """A module lowered for NumPy. States stay in memory only for the length of a call, or of a pullback."""
+
+    def __init__(self, module: CircuitModule) -> None:
+        self._module = module
+        self._lowered = Lowered.of(module)
+        self._threads = ThreadpoolController()
+
+    @property
+    def module(self) -> CircuitModule:
+        return self._module
+
+    def plan(self) -> str:
+        return str(self._lowered.plan)
+
+    def submit(self, request: Request, context: Context) -> Finished:
+        with self._one_thread():
+            if request.shots is None:
+                values = self._exact(self._lowered, request, request.results)
+                return Finished(Results(tuple(Estimate(values[k]) for k in request.results)))
+            return Finished(self._sampled(request, request.shots, context))
+
+    def collect(self, handle: Handle) -> Results:
+        if not isinstance(handle, Finished):
+            raise CompilerBug("this handle belongs to another backend")
+        return handle.results
+
+    def vjp(self, request: Request, context: Context) -> tuple[Results, Pullback]:
+        if request.shots is not None or request.shifts is not None:
+            raise CompilerBug("the adjoint method is exact and knows no shifts")
+        with self._one_thread():
+            values, reverse = self._lowered.values_and_adjoint(request.bindings, request.results, request.pairs)
+
+        def pullback(cotangents: Mapping[int, Floats]) -> Gradient:
+            with self._one_thread():
+                return reverse(cotangents)
+
+        return Results(tuple(Estimate(values[k]) for k in request.results)), pullback
+
+    def _one_thread(self) -> AbstractContextManager[object]:
+        """Products here are small: more BLAS threads than one make them several times slower."""
+        limited: AbstractContextManager[object] = self._threads.limit(limits=1, user_api="blas")
+        return limited
+
+    @staticmethod
+    def _exact(lowered: Lowered, request: Request, results: Sequence[int]) -> Values:
+        if request.shifts is None:
+            return lowered.values(request.bindings, results, request.pairs)
+        return lowered.values_at_shifts(request.bindings, results, request.pairs, request.shifts)
+
+    @cached_property
+    def _readings(self) -> Readings:
+        return readings(self._module)
+
+    @cached_property
+    def _measured(self) -> Lowered:
+        return Lowered.of(measured_module(self._module, self._readings.settings))
+
+    def _sampled(self, request: Request, shots: int, context: Context) -> Results:
+        draws = Draws(context)
+        if request.pairs is not None:
+            return self._sampled_overlaps(request, shots, draws)
+        needed = self._readings.needed(request.results)
+        values = self._exact(self._measured, request, needed)
+        counts: dict[int, Floats] = {}
+        for number in needed:
+            setting = self._readings.settings[number]
+            name = circuit_key(self._module, (setting.segment,), setting.basis)
+            keys = self._keys(request, name, row_keys(self._module, setting.segment, request.bindings))
+            counts[number] = draw_counts(draws, keys, np.asarray(values[number], np.float64), shots)
+        entries = request.bindings.rows if request.shifts is None else len(request.shifts)
+        return Results(tuple(self._readings.estimate(k, counts.__getitem__, entries, shots) for k in request.results))
+
+    def _sampled_overlaps(self, request: Request, shots: int, draws: Draws) -> Results:
+        assert request.pairs is not None
+        values = self._exact(self._lowered, request, request.results)
+        estimates = []
+        for k in request.results:
+            overlap = self._module.results[k]
+            assert isinstance(overlap, Overlap)
+            method = overlap_method(self._module, overlap)
+            name = circuit_key(self._module, (overlap.left, overlap.right), (method, overlap.wires))
+            left = row_keys(self._module, overlap.left, request.bindings)
+            right = row_keys(self._module, overlap.right, request.bindings)
+            keys = self._keys(request, name, [left[i] + right[j] for i, j in request.pairs.tolist()])
+            chances = overlap_chance(method, np.asarray(values[k], np.float64))
+            zeros = draw_counts(draws, keys, np.stack([chances, 1 - chances], axis=1), shots)[:, 0]
+            estimates.append(overlap_estimate(method, zeros, shots))
+        return Results(tuple(estimates))
+
+    @staticmethod
+    def _keys(request: Request, name: bytes, rows: Sequence[bytes]) -> list[bytes]:
+        """A key for each row, pair or shift: what is run, at which numbers, shifted where; copies where independent."""
+        keys = [name + row for row in rows]
+        if request.shifts is not None:
+            shifted = shift_keys(request.shifts)
+            keys = [keys[row] + shift for row, shift in zip(request.shifts.row.tolist(), shifted, strict=True)]
+        return numbered(keys) if request.independent else keys

@@ -1,0 +1,42 @@
+"""How much memory a module needs for one row, and how much there is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from qsanc.ir.circuit import CircuitModule, Expectation, Overlap
+
+_BYTES = 16
+_WORKING_STATES = 3
+"""While a gate runs: the state, what becomes of it, and a product of half a state; measuring needs no more."""
+
+
+def needed(module: CircuitModule) -> int:
+    """Bytes for a forward pass of one row: final states of all segments at once, and what the kernels work on."""
+    state = _BYTES << module.wires
+    reduced = [4 ** len(result.wires) * _BYTES for result in module.results if isinstance(result, Overlap)]
+    partial = max((size for size in reduced if size != _BYTES * 4**module.wires), default=0)
+    signs = [len(r.observable.wires) for r in module.results if isinstance(r, Expectation)]
+    table = 8 * len(signs) << max(signs, default=0)
+    return (len(module.segments) + _WORKING_STATES) * state + 2 * partial + table
+
+
+def available() -> int:
+    """Bytes that can be had without swapping: what Linux says is available, else the machine's memory."""
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        for line in meminfo.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    if hasattr(os, "sysconf"):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return 1 << 62
+
+
+def readable(size: int) -> str:
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
+        if size < 1024 or unit == "TiB":
+            return f"{size:.3g} {unit}"
+        size //= 1024
+    raise AssertionError

@@ -1,0 +1,339 @@
+"""Estimates from counts: what has to be measured, how counts become estimates, and draws that can be repeated.
+
+A *setting* measures one letter on each of some wires at the end of one segment. Qubit-wise commuting products share a
+setting, so the shots of a request are shots of each setting. Every result but an overlap reads one or more settings.
+An overlap is measured by a circuit of its own for each pair, with two outcomes that matter: `overlap_method`.
+
+Simulators and devices use the same settings, the same readings and the same formulas, and so have the same statistics.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Literal
+
+import numpy as np
+
+from qsanc.diagnostics import CompilerBug
+from qsanc.ir.circuit import (
+    Channel,
+    CircuitModule,
+    Expectation,
+    Gate,
+    Observable,
+    Overlap,
+    Pauli,
+    Probabilities,
+    Probability,
+    Segment,
+    State,
+)
+from qsanc.passes.grouping import groups
+from qsanc.target.protocol import Bindings, Context, Estimate, Floats, Ints, Shifts
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`basis` gives the letter measured on each measured wire. Outcomes are numbered with its first wire on top."""
+
+    segment: int
+    basis: Pauli
+
+    @property
+    def outcomes(self) -> int:
+        return 1 << len(self.basis.factors)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """One real number: `constant` plus, for each (setting, scores float64[outcome]), the mean score of its outcomes."""
+
+    constant: float
+    parts: tuple[tuple[int, Floats], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Marginal:
+    """A distribution: that of the measured wires at `places` of a setting's basis, in this order."""
+
+    setting: int
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Readings:
+    """The settings of a module, and how each result reads them: None for an overlap, which has circuits of its own."""
+
+    settings: tuple[Setting, ...]
+    results: tuple[Scores | Marginal | None, ...]
+
+    def needed(self, results: Iterable[int]) -> tuple[int, ...]:
+        """The settings that some of `results` reads."""
+        found: set[int] = set()
+        for number in results:
+            match self.results[number]:
+                case Scores(_, parts):
+                    found.update(setting for setting, _ in parts)
+                case Marginal(setting, _):
+                    found.add(setting)
+                case None:
+                    pass
+        return tuple(sorted(found))
+
+    def estimate(self, result: int, outcomes: Callable[[int], Floats], entries: int, shots: int | None) -> Estimate:
+        """The estimate of `result` for so many entries.
+
+        `outcomes(setting)` are counts float64[entry, outcome] of `shots` shots, or probabilities where that is None.
+        """
+        reading = self.results[result]
+        if isinstance(reading, Scores):
+            value, variance = np.full(entries, reading.constant), np.zeros(entries)
+            for setting, scores in reading.parts:
+                mean, spread = mean_score(outcomes(setting), scores, shots)
+                value += mean
+                variance += spread
+        elif isinstance(reading, Marginal):
+            value, variance = _marginal(outcomes(reading.setting), reading.places, shots)
+        else:
+            raise CompilerBug(f"result {result} is an overlap and reads no setting")
+        return Estimate(value) if shots is None else Estimate(value, variance, shots)
+
+
+def mean_score(counts: Floats, scores: Floats, shots: int | None) -> tuple[Floats, Floats]:
+    """Mean and variance of the mean, float64[...], of `scores` float64[outcome] over counts float64[..., outcome].
+
+    The variance is the sample variance (with shots - 1) over the shots; a single shot counts as if it were known.
+    For `shots` None counts are probabilities and the variance is zero.
+    """
+    total = 1 if shots is None else shots
+    mean = counts @ scores / total
+    if shots is None:
+        return mean, np.zeros_like(mean)
+    square = counts @ scores**2 / total
+    return mean, np.maximum(square - mean**2, 0.0) / max(shots - 1, 1)
+
+
+def _marginal(counts: Floats, places: tuple[int, ...], shots: int | None) -> tuple[Floats, Floats]:
+    wires = counts.shape[-1].bit_length() - 1
+    axes = counts.reshape(-1, *(2,) * wires)
+    others = tuple(1 + place for place in range(wires) if place not in places)
+    kept = axes.sum(axis=others)
+    order = np.argsort(np.argsort(places))
+    value = kept.transpose(0, *(1 + int(k) for k in order)).reshape(len(counts), 1 << len(places))
+    if shots is None:
+        return value, np.zeros_like(value)
+    value = value / shots
+    return value, value * (1 - value) / max(shots - 1, 1)
+
+
+def readings(module: CircuitModule) -> Readings:
+    """Settings and readings of a module. Raises `CompilerBug` on a state, which shots cannot give."""
+    observables: dict[int, list[Observable]] = {}
+    for result in module.results:
+        if isinstance(result, State):
+            raise CompilerBug("a state cannot be measured with shots")
+        if not isinstance(result, Overlap):
+            observables.setdefault(result.segment, []).append(_observed(result))
+    settings: list[Setting] = []
+    home: dict[tuple[int, Pauli], int] = {}
+    for segment, found in observables.items():
+        for group in groups(found):
+            home |= {(segment, product): len(settings) for product in group.products}
+            settings.append(Setting(segment, group.basis))
+    return Readings(
+        tuple(settings),
+        tuple(
+            None if isinstance(result, Overlap | State) else _reading(result, settings, home)
+            for result in module.results
+        ),
+    )
+
+
+def _observed(result: Expectation | Probabilities | Probability) -> Observable:
+    """What has to fit in one setting: a distribution is measured like the product of Z over its wires."""
+    if isinstance(result, Expectation):
+        return result.observable
+    return Observable(((1.0, _all_z(result.wires)),))
+
+
+def _all_z(wires: Sequence[int]) -> Pauli:
+    return Pauli(tuple((wire, "Z") for wire in sorted(wires)))
+
+
+def _reading(
+    result: Expectation | Probabilities | Probability, settings: list[Setting], home: dict[tuple[int, Pauli], int]
+) -> Scores | Marginal:
+    if isinstance(result, Expectation):
+        constant = 0.0
+        scores: dict[int, Floats] = {}
+        for coefficient, pauli in result.observable.terms:
+            if not pauli.factors:
+                constant += coefficient
+                continue
+            setting = home[result.segment, pauli]
+            score = coefficient * _parity(settings[setting], pauli.wires)
+            scores[setting] = scores[setting] + score if setting in scores else score
+        return Scores(constant, tuple(scores.items()))
+    setting = home[result.segment, _all_z(result.wires)]
+    measured = settings[setting].basis.wires
+    places = tuple(measured.index(wire) for wire in result.wires)
+    if isinstance(result, Probabilities):
+        return Marginal(setting, places)
+    outcomes = np.arange(settings[setting].outcomes)
+    read = np.zeros_like(outcomes)
+    for place in places:
+        read = 2 * read + ((outcomes >> (len(measured) - 1 - place)) & 1)
+    return Scores(0.0, ((setting, (read == result.index).astype(np.float64)),))
+
+
+def _parity(setting: Setting, wires: Sequence[int]) -> Floats:
+    """The product of the eigenvalues read on `wires`, float64[outcome]."""
+    outcomes = np.arange(setting.outcomes)
+    parity = np.zeros_like(outcomes)
+    for wire in wires:
+        parity ^= (outcomes >> (len(setting.basis.factors) - 1 - setting.basis.wires.index(wire))) & 1
+    return (1 - 2 * parity).astype(np.float64)
+
+
+def basis_change(basis: Pauli) -> tuple[Gate, ...]:
+    """Gates after which reading Z on each wire reads the letter of `basis`."""
+    gates: list[Gate] = []
+    for wire, letter in basis.factors:
+        if letter == "Y":
+            gates.append(Gate("si", (wire,)))
+        if letter in "XY":
+            gates.append(Gate("h", (wire,)))
+    return tuple(gates)
+
+
+def measured_module(module: CircuitModule, settings: Sequence[Setting]) -> CircuitModule:
+    """`module` with, as its results, the distribution of outcomes of each setting.
+
+    Segments are added behind those there are, for bases other than Z; sites keep their numbers.
+    """
+    segments = list(module.segments)
+    results = []
+    for number, setting in enumerate(settings):
+        segment = setting.segment
+        if change := basis_change(setting.basis):
+            segment = len(segments)
+            segments.append(Segment(f"setting {number}", setting.segment, change))
+        results.append(Probabilities(segment, setting.basis.wires))
+    return replace(module, segments=tuple(segments), results=tuple(results))
+
+
+OverlapMethod = Literal["compute_uncompute", "swap_test"]
+
+
+def overlap_method(module: CircuitModule, overlap: Overlap) -> OverlapMethod:
+    """With shots: compute-uncompute for whole pure registers, else the swap test."""
+    noisy = any(
+        isinstance(instruction, Channel)
+        for segment in (*module.path(overlap.left), *module.path(overlap.right))
+        for instruction in module.segments[segment].body
+    )
+    return "compute_uncompute" if len(overlap.wires) == module.wires and not noisy else "swap_test"
+
+
+def overlap_chance(method: OverlapMethod, overlap: Floats) -> Floats:
+    """The probability of the counted outcome: all zeros after compute-uncompute, 0 on the swap test's ancilla."""
+    return overlap if method == "compute_uncompute" else (1 + overlap) / 2
+
+
+def overlap_estimate(method: OverlapMethod, counted: Floats, shots: int | None) -> Estimate:
+    """Overlaps from how often the counted outcome was seen, float64[pair], or from its probability (`shots` None)."""
+    scores = np.array([1.0, 0.0]) if method == "compute_uncompute" else np.array([1.0, -1.0])
+    total = 1 if shots is None else shots
+    value, variance = mean_score(np.stack([counted, total - counted], axis=-1), scores, shots)
+    return Estimate(value) if shots is None else Estimate(value, variance, shots)
+
+
+def circuit_key(module: CircuitModule, segments: Sequence[int], reading: object) -> bytes:
+    """A stable name of what is run: the gates on the paths to `segments`, and how they are read (by its repr)."""
+    bodies = [[module.segments[at].body for at in module.path(segment)] for segment in segments]
+    return sha256(repr((module.wires, len(module.shared), bodies, reading)).encode()).digest()
+
+
+def used_slots(module: CircuitModule, segments: Sequence[int]) -> tuple[int, ...]:
+    """The slots that occur on the paths to `segments`, rising."""
+    return tuple(
+        sorted(
+            {
+                slot
+                for segment in segments
+                for at in module.path(segment)
+                for gate in module.segments[at].body
+                if isinstance(gate, Gate)
+                for angle in gate.angles
+                for slot, _ in angle.terms
+            }
+        )
+    )
+
+
+def row_keys(module: CircuitModule, segment: int, bindings: Bindings) -> list[bytes]:
+    """For each row, its numbers in the slots that matter at the end of `segment`: equal rows have equal keys."""
+    split = len(module.shared)
+    slots = used_slots(module, (segment,))
+    shared = bindings.shared[[slot for slot in slots if slot < split]].tobytes()
+    items = np.ascontiguousarray(bindings.items[:, [slot - split for slot in slots if slot >= split]])
+    return [shared + row.tobytes() for row in items]
+
+
+def shift_keys(shifts: Shifts) -> list[bytes]:
+    return [
+        struct.pack("<qdq", site, delta, side)
+        for site, delta, side in zip(shifts.site.tolist(), shifts.delta.tolist(), shifts.side.tolist(), strict=True)
+    ]
+
+
+def numbered(keys: Sequence[bytes]) -> list[bytes]:
+    """Keys made distinct by the number of equal ones before each: the copies of `independent` samples."""
+    seen: dict[bytes, int] = {}
+    copies = []
+    for key in keys:
+        copy = seen.get(key, 0)
+        seen[key] = copy + 1
+        copies.append(key + struct.pack("<q", copy))
+    return copies
+
+
+class Draws:
+    """Samples that depend on nothing but the context and a key: not on batching, order or process.
+
+    Each key starts a Philox stream of its own (Salmon et al. 2011), named by 128 bits of a SHA-256 of context and key.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._start = sha256(struct.pack("<qq", context.seed, context.step) + context.purpose.encode())
+        self._philox = np.random.Philox(key=0)
+        self._fresh = self._philox.state
+        self._generator = np.random.Generator(self._philox)
+
+    def counts(self, key: bytes, probabilities: Floats, shots: int) -> Ints:
+        """Counts int64[outcome] of `shots` draws from float64[outcome]."""
+        chances = np.maximum(probabilities, 0.0)
+        return self._seeded(key).multinomial(shots, chances / chances.sum())
+
+    def successes(self, key: bytes, chance: float, shots: int) -> int:
+        return int(self._seeded(key).binomial(shots, min(max(chance, 0.0), 1.0)))
+
+    def _seeded(self, key: bytes) -> np.random.Generator:
+        stream = self._start.copy()
+        stream.update(key)
+        self._fresh["state"]["key"] = np.frombuffer(stream.digest()[:16], np.uint64)
+        self._philox.state = self._fresh
+        return self._generator
+
+
+def draw_counts(draws: Draws, keys: Sequence[bytes], probabilities: Floats, shots: int) -> Floats:
+    """Counts float64[entry, outcome] from probabilities float64[entry, outcome]; equal keys share their samples."""
+    drawn: dict[bytes, int] = {}
+    counts = np.empty(probabilities.shape)
+    for entry, key in enumerate(keys):
+        first = drawn.setdefault(key, entry)
+        counts[entry] = counts[first] if first != entry else draws.counts(key, probabilities[entry], shots)
+    return counts
