@@ -92,7 +92,7 @@ def divide(
         valid_share, test_share = valid_share / (1 - test_share), 0.0
     shares = [share for share in (valid_share, test_share) if share > 0]
     strata = _strata(model, train, columns or {})
-    drawn = [Part(train, rows) for rows in splits.cut(strata, shares, seed)]
+    drawn = [Part(train, rows) for rows in splits.cut(strata, shares, seed, train.name)]
     rest = iter(drawn[1:])
     return Division(
         drawn[0],

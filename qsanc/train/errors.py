@@ -133,11 +133,11 @@ def unknown_field(field: str, fields: Sequence[str]) -> Diagnostic:
     )
 
 
-def too_few(found: int, wanted: int, reason: str) -> Diagnostic:
+def too_few(name: str, found: int, wanted: int, reason: str) -> Diagnostic:
     records = "record" if found == 1 else "records"
     return error(
         "QS918",
-        f"{found} {records} are too few {reason}",
+        f"{name} has {found} {records}, too few {reason}",
         expected=f"at least {wanted}",
         help="give more data, or files of their own for validation and test",
     )

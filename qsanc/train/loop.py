@@ -185,15 +185,15 @@ class _Run:
         """Validate, and begin the next epoch."""
         epoch = progress.epoch + 1
         found = self._report(progress, progress.parameters, self.valid)
-        if found is not None and not np.isfinite(found.loss):
-            what = f"the validation loss is {found.loss}"
-            raise errors.fail(errors.not_finite(what, epoch, progress.step, ()))
-        best = found is None or progress.best_loss is None or found.loss < progress.best_loss
+        loss = None if found is None else found.loss
+        if loss is not None and not np.isfinite(loss):
+            raise errors.fail(errors.not_finite(f"the validation loss is {loss}", epoch, progress.step, ()))
+        best = loss is None or progress.best_loss is None or loss < progress.best_loss
         record = EpochRecord(
             epoch,
             progress.loss_sum / self.train.count,
             progress.hits / self.train.count if self.classes is not None else None,
-            None if found is None else found.loss,
+            loss,
             Metrics() if found is None else found.metrics,
             best,
             seconds,
@@ -203,12 +203,7 @@ class _Run:
         )
         if not best:
             return after
-        return replace(
-            after,
-            best=progress.parameters,
-            best_epoch=epoch,
-            best_loss=None if found is None else found.loss,
-        )
+        return replace(after, best=progress.parameters, best_epoch=epoch, best_loss=loss)
 
     def conclude(self, progress: Progress, test: Records | None, seconds: float) -> History:
         return History(
@@ -277,7 +272,7 @@ def _check(recipe: Recipe, train: Records, valid: Records | None) -> None:
         help = "give a validation part, or leave patience out"
         raise errors.fail(errors.bad_setting("patience needs validation data", help=help))
     if train.count < 1:
-        raise errors.fail(errors.too_few(0, 1, "to train on"))
+        raise errors.fail(errors.too_few("the training part", 0, 1, "to train on"))
 
 
 def _largest(parameters: Parameters) -> str:

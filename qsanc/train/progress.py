@@ -65,9 +65,9 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one part of the data says of the weights: mean loss, metrics, number of records."""
+    """What one part of the data says of a model: mean loss (None where there is none), metrics, number of records."""
 
-    loss: float
+    loss: float | None
     metrics: Metrics
     records: int
 

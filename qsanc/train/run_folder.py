@@ -75,8 +75,9 @@ class RunFolder:
     def sources(self) -> dict[str, str]:
         """The texts of the source files by name, which are those that were trained."""
         texts = {}
-        for name, digest in self.info.files:
-            file = self.path / "source" / name
+        copies = [(name, self.path / "source" / name, digest) for name, digest in self.info.files]
+        copies.append((self.info.entry, self.path / "model.qsan", dict(self.info.files)[self.info.entry]))
+        for name, file, digest in copies:
             content = atomic.read(file)
             if hashlib.sha256(content).hexdigest() != digest:
                 raise errors.fail(errors.changed_source(str(file)))

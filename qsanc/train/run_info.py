@@ -160,7 +160,9 @@ def metrics_of(fields: Fields) -> Metrics:
 
 
 def _report(fields: Fields) -> Report:
-    return Report(fields.number("loss"), metrics_of(fields), fields.integer("records", 0))
+    return Report(
+        fields.number("loss") if fields.has("loss") else None, metrics_of(fields), fields.integer("records", 0)
+    )
 
 
 def _recipe(fields: Fields) -> Recipe:

@@ -18,17 +18,17 @@ VALID = 0.16
 TEST = 0.20
 
 
-def cut(classes: Sequence[int] | Ints, shares: Sequence[float], seed: int) -> tuple[Ints, ...]:
+def cut(classes: Sequence[int] | Ints, shares: Sequence[float], seed: int, name: str = "the data") -> tuple[Ints, ...]:
     """int64[record] for the training part (the rest) and then for each share, each sorted.
 
     `classes` gives every record its stratum. A share is rounded to whole records, but never to none. Raises QsanError
-    where that leaves nothing to train on.
+    where that leaves nothing to train on; `name` stands for the data there.
     """
     strata = np.asarray(classes, dtype=np.int64)
     count = len(strata)
     sizes = [max(1, round(share * count)) for share in shares]
     if count - sum(sizes) < 1:
-        raise errors.fail(errors.too_few(count, len(shares) + 1, "to be split"))
+        raise errors.fail(errors.too_few(name, count, len(shares) + 1, "to be split"))
     order = draws.permutation(count, seed, "split")
     place = np.empty(count)
     for stratum in np.unique(strata):
