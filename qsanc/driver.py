@@ -1,0 +1,75 @@
+"""The whole flow on one screen: from a file to circuits that a backend has lowered.
+
+    Path    -> Module       `check.imports`: read, parse, resolve, check, with all that is imported
+    Module  -> Program      `elaborate`: one entry, templates expanded, every size a number
+    Program -> Program      `passes`: pure rewrites, verified; then decomposition towards the backend's gates
+    Program -> Compiled     target diagnostics, then `backend.lower`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from qsanc.check.module import Module
+from qsanc.diagnostics import Diagnostic, QsanError, Severity
+from qsanc.elaborate import elaborate
+from qsanc.ir.circuit import CircuitModule
+from qsanc.ir.program import Program
+from qsanc.passes.pipeline import O2, Pipeline, run, towards
+from qsanc.target import Backend, Capabilities, Executable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compiled:
+    """A program in the gates of one backend, with an executable for each of its circuit modules by name."""
+
+    program: Program
+    executables: Mapping[str, Executable]
+    capabilities: Capabilities
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+def compile_entry(
+    module: Module,
+    entry: str,
+    backend: Backend,
+    *,
+    sizes: Mapping[str, int | float] | None = None,
+    data_sizes: Mapping[str, int] | None = None,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    pipeline: Pipeline = O2,
+    verify: bool = False,
+    shots: int | None = None,
+) -> Compiled:
+    """Compile the model or circuit `entry` of a checked file for `backend`.
+
+    `sizes`, `data_sizes` and `shapes` are those of `elaborate`. With `verify` every pass is tested on random bindings.
+    Raises QsanError with all that the first failing phase finds; target diagnostics are those of the last phase.
+    """
+    program, warnings = elaborate(module, entry=entry, sizes=sizes, data_sizes=data_sizes, shapes=shapes)
+    program = optimise(program, pipeline, verify=verify)
+    program = decompose_towards(program, backend.capabilities, verify=verify)
+    found = [diagnostic for circuit in program.modules for diagnostic in backend.check(circuit, shots=shots)]
+    if any(diagnostic.is_error for diagnostic in found):
+        raise QsanError(found)
+    executables = {circuit.name: backend.lower(circuit) for circuit in program.modules}
+    return Compiled(program, executables, backend.capabilities, (*warnings, *found))
+
+
+def optimise(program: Program, pipeline: Pipeline, *, verify: bool = False) -> Program:
+    """The program with every circuit module taken through the pipeline."""
+    return replace(program, modules=tuple(run(circuit, pipeline, verify=verify) for circuit in program.modules))
+
+
+def decompose_towards(program: Program, capabilities: Capabilities, *, verify: bool = False) -> Program:
+    """The program in the gates that a backend takes. Raises QsanError (QS801) where a gate cannot be written in them."""
+
+    def decomposed(circuit: CircuitModule) -> CircuitModule:
+        try:
+            return run(circuit, (towards(capabilities.gates),), verify=verify)
+        except ValueError as reason:
+            title = f"the backend {capabilities.name} cannot run the circuit `{circuit.name}`: {reason}"
+            raise QsanError([Diagnostic("QS801", Severity.ERROR, title)]) from None
+
+    return replace(program, modules=tuple(map(decomposed, program.modules)))
