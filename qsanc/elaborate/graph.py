@@ -36,10 +36,12 @@ class Graph:
         """Add an operation with one result. Raises `ShapeError` where the types do not fit."""
         return self.emit_all(name, *inputs, span=span, **attributes)[0]
 
-    def emit_all(self, name: str, *inputs: Tensor, span: Span | None = None, **attributes: Attribute) -> tuple[Tensor, ...]:
+    def emit_all(
+        self, name: str, *inputs: Tensor, span: Span | None = None, **attributes: Attribute
+    ) -> tuple[Tensor, ...]:
         ordered = tuple(sorted(attributes.items()))
         modules = {module.name: module for module in self.modules}
-        types = infer(name, tuple(t.type for t in inputs), ordered, modules)
+        types = infer(name, tuple(t.type for t in inputs), ordered, modules=modules)
         first = len(self._types)
         self._body.append(Operation(name, tuple(t.value for t in inputs), ordered, first, types, span))
         self._types.extend(types)
@@ -56,18 +58,13 @@ class Graph:
         return tensor if tensor.type.axes == axes else self.emit("broadcast", tensor, axes=axes)
 
     def unified(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-        """Both at one type: a scalar takes the other's shape, a value without rows the other's rows."""
+        """Both at one type: a scalar takes the other's shape, a value without records the other's."""
         left, right = self.real(left), self.real(right)
-        a, b = left.type, right.type
-        rows = a.rows if len(a.rows) >= len(b.rows) else b.rows
-        static = a.static or b.static
-        for type_ in (a, b):
-            if rows[: len(type_.rows)] != type_.rows or (type_.static and type_.static != static):
-                raise ShapeError(f"{shown(a)} and {shown(b)}")
-            missing = set(rows[len(type_.rows) :]) - {"record"}
-            if missing and (type_.static or (static and type_.rows not in ((), ("record",)))):
-                raise ShapeError(f"{shown(a)} and {shown(b)}")  # only a scalar takes another value's run-time axes
-        axes = rows + static
+        a, b = left.written, right.written
+        if a and b and a != b:
+            raise ShapeError(f"{shown(left.type)} and {shown(right.type)}")
+        rows = max(left.type.rows, right.type.rows, key=len)
+        axes = rows + (left.type.static or right.type.static)
         return self.broadcast(left, axes), self.broadcast(right, axes)
 
     def binary(self, name: str, left: Tensor, right: Tensor, span: Span | None = None) -> Tensor:
@@ -96,6 +93,13 @@ class Graph:
                 return operation
         return None
 
+    def operand(self, operation: Operation, position: int) -> Tensor:
+        value = operation.inputs[position]
+        return Tensor(value, self._types[value])
+
+    def module(self, name: str) -> CircuitModule:
+        return next(module for module in self.modules if module.name == name)
+
     def add_module(self, module: CircuitModule) -> CircuitModule:
         """Register a module under a name of its own, or the equal one that is there already."""
         for known in self.modules:
@@ -111,6 +115,13 @@ class Graph:
 
     def probe(self, label: str, tensor: Tensor) -> None:
         self.probes.append((label, tensor.value))
+
+    def relabel(self, first: int, suffix: str) -> None:
+        """Mark the probes added since `first` with the round of the loop that they belong to."""
+        self.probes[first:] = [
+            (f"{block}{suffix}.{rest}", value)
+            for block, _, rest, value in ((*p[0].partition("."), p[1]) for p in self.probes[first:])
+        ]
 
     def finish(self, name: str, outputs: tuple[tuple[str, Tensor], ...]) -> Function:
         return Function(

@@ -15,7 +15,11 @@ class Report:
 
     def add(self, diagnostic: Diagnostic) -> None:
         span = diagnostic.span
-        key = (diagnostic.code, id(span.source), span.start, span.end) if span else (diagnostic.code, 0, 0, len(self._found))
+        key = (
+            (diagnostic.code, id(span.source), span.start, span.end)
+            if span
+            else (diagnostic.code, 0, 0, len(self._found))
+        )
         self._found.setdefault(key, diagnostic)
 
     def error(

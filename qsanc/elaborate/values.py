@@ -1,12 +1,12 @@
 """What an expression can mean while a program is elaborated with known sizes.
 
-    static      int, float, bool, str, tuple (a list), Interval, Time, DimRef
-    symbolic    Angle (affine in slots) and Deferred (any other function of slots): scalars inside a circuit;
-                a numpy object array of them, or of numbers, is an array inside a circuit
-    Tensor      a value of the model graph
-    Wires       qubits of a register;  Observed: a sum of Pauli products;  Measured: what a circuit returns
-    Template    an ansatz, circuit or attention block, perhaps with its generics;  Word: a name with a fixed meaning
-    UNKNOWN     an error was reported where it arose, and everything computed from it stays silent
+static      int, float, bool, str, tuple (a list), Interval, Time, DimRef
+symbolic    Angle (affine in slots) and Deferred (any other function of slots): scalars inside a circuit;
+            a numpy object array of them, or of numbers, is an array inside a circuit
+Tensor      a value of the model graph
+Wires       qubits of a register;  Observed: a sum of Pauli products;  Measured: what a circuit returns
+Template    an ansatz, circuit or attention block, perhaps with its generics;  Word: a name with a fixed meaning
+UNKNOWN     an error was reported where it arose, and everything computed from it stays silent
 """
 
 from __future__ import annotations

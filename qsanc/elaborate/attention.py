@@ -1,0 +1,250 @@
+"""Attention blocks: four circuit segments for each token, then array operations over all pairs of tokens.
+
+    A[s, j] = score(query_s, key_j)      masked before it is normalised
+    W       = A / row sums | softmax over j | A
+    out[s]  = sum_j W[s, j] value_j
+
+No trace of attention is left behind elaboration: the block becomes one circuit call and operations that any program uses.
+"""
+
+from __future__ import annotations
+
+import math
+
+from qsanc.elaborate.blocks import Body, let, require, with_arrays
+from qsanc.elaborate.circuits import CircuitBuilder
+from qsanc.elaborate.entry import declared_result, explode_arguments, registers
+from qsanc.elaborate.expressions import Evaluator
+from qsanc.elaborate.measure import Measurement, as_measured, flattened, placed
+from qsanc.elaborate.scope import Scope
+from qsanc.elaborate.sign import Sign, sign
+from qsanc.elaborate.signature import Argument, Binding
+from qsanc.elaborate.values import UNKNOWN, Measured, StateOf, Template, Tensor, Unknown, Value, Wires, Word, describe
+from qsanc.ir.circuit import Overlap, Result
+from qsanc.ir.model import Axis
+from qsanc.ir.ops import ShapeError
+from qsanc.source import Span
+from qsanc.syntax import ast
+
+
+def call_attention(
+    ev: Evaluator, template: Template, item: ast.Attention, given: dict[str, Argument], span: Span
+) -> Value:
+    """The value of an attention block on the tokens of a record: real[S, ...] in the declared shape."""
+    binding = Binding(ev, template, span)
+    if not binding.infer(given, {}) or not binding.bind_parameters(given, per_token=False):
+        return UNKNOWN
+    rows = max(
+        (e.value.type.rows for e in binding.scope.entries.values() if isinstance(e.value, Tensor)), key=len, default=()
+    )
+    if len(rows) != 2:
+        return ev.report.error("QS201", f"`{item.name}` needs an argument with one row for each token", span)
+    wires = registers(ev, binding)
+    if wires is None:
+        return UNKNOWN
+    return _Block(ev, item, binding, CircuitBuilder(ev.graph, wires, rows), rows, span).value()
+
+
+class _Block:
+    """One call of an attention block."""
+
+    def __init__(
+        self,
+        ev: Evaluator,
+        item: ast.Attention,
+        binding: Binding,
+        circuit: CircuitBuilder,
+        rows: tuple[str, ...],
+        span: Span,
+    ) -> None:
+        self.ev, self.item, self.binding, self.circuit, self.rows, self.span = ev, item, binding, circuit, rows, span
+        self.pairs: tuple[Axis, ...] = (*rows, rows[-1])
+
+    def value(self) -> Value:
+        ev = self.ev
+        scope = self._scope()
+        states: dict[str, int] = {}
+        measured: dict[str, Measurement | None] = {}
+        parts = {part.role: part for part in self.item.parts if isinstance(part, ast.Part)}
+        if set(parts) != {"encode", "query", "key", "value"}:
+            return UNKNOWN  # QS601 has said so
+        before = len(ev.report.diagnostics)
+        for role in ("encode", "query", "key", "value"):
+            body = Body(ev, self.circuit)
+            body.run(parts[role].body, scope)
+            states[role] = self.circuit.segment(role, None if role == "encode" else states["encode"], body.gates)
+            result = parts[role].result
+            if role != "encode" and result is not None:
+                returned = ev.expr(result, scope)
+                measured[role] = (
+                    None if isinstance(returned, Unknown) else as_measured(ev, returned, result.span, observables=True)
+                )
+        if any(d.is_error for d in ev.report.diagnostics[before:]) or any(m is None for m in measured.values()):
+            return UNKNOWN
+        if "value" not in measured:
+            return UNKNOWN  # QS601
+        return self._combine(scope, states, {role: m for role, m in measured.items() if m is not None})
+
+    def _scope(self) -> Scope:
+        """Parameters as slots, the registers, and the token's place and its sentence's length."""
+        scope = self.binding.scope
+        explode_arguments(self.circuit, scope)
+        with_arrays(scope)
+        scope = scope.inner()
+        mentioned = {name.name for part in self.item.parts if isinstance(part, ast.Part) for name in _names(part.body)}
+        dim = self.rows[-1]
+        for name, operation in (("pos", "position"), ("len", "length")):
+            if name in mentioned and scope.find(name) is None:
+                tensor = self.ev.graph.emit(operation, dim=dim)
+                scope.bind(name, self.circuit.explode(name, self.ev.graph.broadcast(tensor, self.rows)))
+        for part in self.item.parts:
+            if isinstance(part, ast.Let):
+                let(self.ev, part, scope)
+            elif isinstance(part, ast.Require):
+                require(self.ev, part, scope)
+        return scope
+
+    def _combine(self, scope: Scope, states: dict[str, int], measured: dict[str, Measurement]) -> Value:
+        """The circuit call, and what is done with its results over all pairs."""
+        ev, graph = self.ev, self.ev.graph
+        results: list[Result] = []
+        places: dict[str, range] = {}
+        for role, measurement in measured.items():
+            flat = flattened(measurement)
+            places[role] = range(len(results), len(results) + len(flat))
+            results += [placed(m.result, states[role]) for m in flat]
+        if "query" in measured and "key" in measured and len(places["query"]) != len(places["key"]):
+            parts = {part.role: part for part in self.item.parts if isinstance(part, ast.Part)}
+            result = parts["key"].result
+            assert result is not None
+            return ev.report.error(
+                "QS602",
+                f"query and key of `{self.item.name}` differ",
+                result.span,
+                label=f"{len(places['key'])} observables here, {len(places['query'])} in query",
+            )
+        score = next((part for part in self.item.parts if isinstance(part, ast.Score)), None)
+        if score is None:
+            return UNKNOWN  # QS601
+        overlaps = self._overlaps(score, scope, states)
+        if overlaps is None:
+            return UNKNOWN
+        first_overlap = len(results)
+        results += [overlap for _, overlap in overlaps]
+        _, values = self.circuit.finish(self.item.name, tuple(results), self.span)
+        for (node, _), value in zip(overlaps, values[first_overlap:], strict=True):
+            ev.overlaps[id(node)] = value
+
+        def joined(role: str) -> Tensor:
+            taken = [values[k] for k in places[role]]
+            tensor = taken[0] if isinstance(measured[role], Measured) else graph.joined(taken, taken[0].type.rows)
+            tensor = graph.broadcast(tensor, (*self.rows, *tensor.type.static))
+            graph.probe(f"{self.item.name}.{role}", tensor)
+            return tensor
+
+        tensors = {role: joined(role) for role in measured}
+        weights = self._weights(score, scope, tensors)
+        if weights is None:
+            return UNKNOWN
+        graph.probe(f"{self.item.name}.weights", weights)
+        out = graph.emit("attend", weights, tensors["value"], span=self.span)
+        if self.item.result is None:
+            return out
+        return declared_result(ev, self.binding, self.item.result, out, self.item.result.span)
+
+    def _overlaps(
+        self, score: ast.Score, scope: Scope, states: dict[str, int]
+    ) -> list[tuple[ast.Call, Overlap]] | None:
+        """The overlaps that a score asks for, with the calls that do; None after an error."""
+        found = []
+        for node in _calls(score.value, "overlap"):
+            wires: Value = Wires(tuple(range(self.circuit.wires)), "")
+            roles = [arg.value.name for arg in node.args if arg.name is None and isinstance(arg.value, ast.Name)]
+            for arg in node.args:
+                if arg.name == "on":
+                    wires = self.ev.expr(arg.value, scope)
+            if roles not in (["query", "key"], ["key", "query"]) or not isinstance(wires, Wires):
+                if not isinstance(wires, Unknown):
+                    self.ev.report.error(
+                        "QS602", "an overlap is `overlap(query, key)` or `overlap(query, key, on = q[0..1])`", node.span
+                    )
+                return None
+            found.append((node, Overlap(states["query"], states["key"], wires.wires)))
+        return found
+
+    def _weights(self, score: ast.Score, scope: Scope, tensors: dict[str, Tensor]) -> Tensor | None:
+        ev, graph = self.ev, self.ev.graph
+        inner = Scope(scope.module)
+        for name, entry in self.binding.scope.entries.items():
+            if name in {generic.name for generic in self.item.generics}:
+                inner.bind(name, entry.value, text=entry.text, span=entry.span)
+        if "len" in {name.name for name in _names(score)} and inner.find("len") is None:
+            inner.bind("len", graph.emit("length", dim=self.rows[-1]))
+        for role, side in (("query", "left"), ("key", "right")):
+            tensor = tensors.get(role)
+            inner.bind(role, graph.emit("spread", tensor, side=side, span=score.span) if tensor else StateOf(role))
+        value = ev.tensor(ev.expr(score.value, inner), score.value.span)
+        if value is None:
+            return None
+        try:
+            weights = graph.broadcast(graph.real(value), self.pairs) if not value.type.static else None
+        except ShapeError:
+            weights = None
+        if weights is None:
+            ev.report.error(
+                "QS201",
+                "a score is one number for each pair of tokens",
+                score.value.span,
+                label=describe(value),
+                help=f"sum({score.value.span.text})",
+            )
+            return None
+        return self._normalized(weights, score, inner)
+
+    def _normalized(self, weights: Tensor, score: ast.Score, scope: Scope) -> Tensor | None:
+        ev, graph = self.ev, self.ev.graph
+        words = {"mask": "none", "normalize": "none"}
+        for part in self.item.parts:
+            if isinstance(part, (ast.Mask, ast.Normalize)):
+                legal = ("causal", "none") if isinstance(part, ast.Mask) else ("rows", "softmax", "none")
+                value = Word(part.value.name) if isinstance(part.value, ast.Name) else None
+                if value is None or value.name not in legal:
+                    ev.report.error("QS108", f"this is one of {', '.join(legal)}", part.value.span)
+                    return None
+                words["mask" if isinstance(part, ast.Mask) else "normalize"] = value.name
+        if words["normalize"] == "rows" and sign(graph, weights) is not Sign.POSITIVE:
+            ev.report.warning(
+                "QS604",
+                "the score may be zero or negative, and rows are divided by their sums",
+                score.value.span,
+                help=f"score exp({score.value.span.text})",
+            )
+        if words["mask"] == "causal":
+            weights = graph.emit("causal", weights, fill=-math.inf if words["normalize"] == "softmax" else 0.0)
+        if words["normalize"] == "rows":
+            return graph.emit("normalize_rows", weights)
+        return graph.emit("softmax", weights, axis=2) if words["normalize"] == "softmax" else weights
+
+
+def _names(node: object) -> list[ast.Name]:
+    return [found for found in _walk(node) if isinstance(found, ast.Name)]
+
+
+def _calls(node: ast.Expr, name: str) -> list[ast.Call]:
+    return [c for c in _walk(node) if isinstance(c, ast.Call) and isinstance(c.base, ast.Name) and c.base.name == name]
+
+
+def _walk(node: object) -> list[ast.Node]:
+    """A node and all below it, in order of the text."""
+    found: list[ast.Node] = []
+    stack = [node]
+    while stack:
+        at = stack.pop()
+        if isinstance(at, ast.Node):
+            found.append(at)
+            stack.extend(
+                reversed([getattr(at, f) for f in at.__dataclass_fields__ if f not in ("span", "name_span", "source")])
+            )
+        elif isinstance(at, tuple):
+            stack.extend(reversed(at))
+    return found

@@ -1,0 +1,698 @@
+"""The meaning of expressions, with sizes known.
+
+One evaluator serves circuits, attention blocks, flows and settings: what an operator does follows from what its operands
+are (`values`). Numbers fold, symbolic scalars stay affine where they can, tensors become operations of the model graph.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from qsanc.check.module import Definition, Module
+from qsanc.diagnostics import Note
+from qsanc.elaborate.graph import Graph
+from qsanc.elaborate.report import Report
+from qsanc.elaborate.scope import Entry, Scope
+from qsanc.elaborate.sizes import Sizes
+from qsanc.elaborate.values import (
+    UNKNOWN,
+    Deferred,
+    DimRef,
+    Interval,
+    Observed,
+    Scalar,
+    Template,
+    Tensor,
+    Time,
+    Unknown,
+    Value,
+    Wires,
+    Word,
+    describe,
+    is_number,
+    is_symbolic,
+    number,
+)
+from qsanc.ir.circuit import Angle, Pauli
+from qsanc.ir.ops import ShapeError
+from qsanc.source import Span
+from qsanc.syntax import ast
+
+MOST_REPETITIONS = 1_000_000
+_UNITS = {"rad": 1.0, "deg": math.pi / 180, "turn": 2 * math.pi, "ns": 1e-9, "us": 1e-6, "ms": 1e-3}
+_CONSTANTS = {"pi": math.pi, "tau": 2 * math.pi}
+_WORDS = frozenset(
+    {"causal", "none", "rows", "softmax", "auto", "parameter_shift", "adjoint", "spsa", "finite_difference"}
+)
+_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_OPERATION = {"+": "add", "-": "sub", "*": "mul", "/": "div", "^": "pow"}
+
+
+class Evaluator:
+    """Evaluates expressions and reports what is wrong with them; `graph` is where tensors are computed."""
+
+    def __init__(self, report: Report, sizes: Sizes, graph: Graph) -> None:
+        self.report = report
+        self.sizes = sizes
+        self.graph = graph
+        self.overlaps: dict[int, Tensor] = {}
+        self._globals: dict[tuple[int, str], Entry] = {}
+
+    # ---- entry points ---------------------------------------------------------------------------------------------
+
+    def expr(self, node: ast.Expr, scope: Scope) -> Value:
+        """The value of an expression; UNKNOWN where it has an error, which is then reported."""
+        match node:
+            case ast.Number():
+                return node.value
+            case ast.Quantity():
+                scaled = node.value * _UNITS[node.unit]
+                return Time(scaled) if node.unit in ("ns", "us", "ms") else scaled
+            case ast.String() | ast.Bool():
+                return node.value
+            case ast.Name():
+                return self.entry(node, scope).value
+            case ast.ListOf():
+                items = tuple(self.expr(item, scope) for item in node.items)
+                return UNKNOWN if any(isinstance(item, Unknown) for item in items) else items
+            case ast.Comprehension():
+                return self._comprehension(node, scope)
+            case ast.Unary():
+                return self._unary(node, self.expr(node.operand, scope))
+            case ast.Binary():
+                return self.binary(node.op, self.expr(node.left, scope), self.expr(node.right, scope), node)
+            case ast.Compare():
+                return self._compare(node, scope)
+            case ast.Range():
+                return self._range(node, scope)
+            case ast.Index():
+                return self._index(node, scope)
+            case ast.Call():
+                return self._call(node, scope)
+            case ast.Attr():
+                return self._attribute(node, scope)
+            case ast.Approx():
+                return self.report.error("QS108", "`~=` stands only in an assertion", node.span)
+            case ast.Whole():
+                return self.report.error("QS108", "`..` alone stands only inside an index", node.span)
+
+    def entry(self, node: ast.Name, scope: Scope) -> Entry:
+        """What a name stands for: the innermost binding, then the module's, then the language's own."""
+        found = scope.find(node.name) or self._global(node.name, scope.module)
+        if found is not None:
+            return found
+        if node.name in _CONSTANTS:
+            return Entry(_CONSTANTS[node.name])
+        if node.name in _WORDS:
+            return Entry(Word(node.name))
+        self.report.error("QS101", f"unknown name `{node.name}`", node.span)
+        return Entry(UNKNOWN)
+
+    def integer(self, node: ast.Expr, scope: Scope, what: str) -> int | None:
+        """A compile-time integer, or None after QS206."""
+        value = self.expr(node, scope)
+        if isinstance(value, bool) or not isinstance(value, int):
+            if not isinstance(value, Unknown):
+                help_ = f"floor({node.span.text})" if isinstance(value, float) else ""
+                self.report.error(
+                    "QS206",
+                    f"{what} must be an integer known at compile time",
+                    node.span,
+                    label=self.shown(value),
+                    help=help_,
+                )
+            return None
+        return value
+
+    def repetitions(self, node: ast.Expr, scope: Scope) -> range:
+        """The values a loop runs through; empty after an error."""
+        value = self.expr(node, scope)
+        if isinstance(value, Unknown):
+            return range(0)
+        steps = value.integers() if isinstance(value, Interval) else None
+        if steps is None:
+            self.report.error(
+                "QS206",
+                "a loop runs over a range of integers known at compile time",
+                node.span,
+                label=self.shown(value),
+            )
+            return range(0)
+        if len(steps) > MOST_REPETITIONS:
+            self.report.error("QS209", f"a loop of {len(steps)} rounds is longer than {MOST_REPETITIONS}", node.span)
+            return range(0)
+        return steps
+
+    def shown(self, value: Value) -> str:
+        return number(value) if is_number(value) else describe(value)  # type: ignore[arg-type]
+
+    def tensor(self, value: Value, span: Span) -> Tensor | None:
+        """A value as one of the model graph: numbers and lists of them become constants, lists of tensors one tensor."""
+        if isinstance(value, Tensor):
+            return value
+        if is_number(value):
+            return self.graph.constant(float(value))  # type: ignore[arg-type]
+        if isinstance(value, tuple) and value:
+            constant = _numbers(value)
+            if constant is not None:
+                return self.graph.constant(tuple(constant.ravel().tolist()), constant.shape)
+            parts = [self.tensor(item, span) for item in value]
+            if all(part is not None for part in parts):
+                return self._stacked([part for part in parts if part is not None], span)
+            return None
+        if not isinstance(value, Unknown):
+            self.report.error("QS108", f"a {describe(value)} cannot be used as a number here", span)
+        return None
+
+    # ---- names ----------------------------------------------------------------------------------------------------
+
+    def _global(self, name: str, module: Module) -> Entry | None:
+        key = (id(module), name)
+        if key in self._globals:
+            return self._globals[key]
+        definition = module.names.get(name)
+        if not isinstance(definition, Definition):
+            return None
+        self._globals[key] = Entry(UNKNOWN)  # what a cyclic constant finds
+        self._globals[key] = Entry(self._define(definition), span=definition.item.name_span)
+        return self._globals[key]
+
+    def _define(self, definition: Definition) -> Value:
+        scope = Scope(definition.module)
+        match definition.item:
+            case ast.Const(value=value):
+                return self.expr(value, scope)
+            case ast.Size() as item:
+                return self.size(item, scope)
+            case ast.Hyper() as item:
+                return self.hyper(item, scope)
+            case _:
+                return Template(definition)
+
+    def size(self, item: ast.Size, scope: Scope) -> Value:
+        """The value of a size: what was set, what data gave, its default, or a stand-in until data is there."""
+        given = self.sizes.given(item.name)
+        if given is None and item.value is not None:
+            default = self.integer(item.value, scope, f"size `{item.name}`")
+            if default is None:
+                return UNKNOWN
+            given = self.sizes.record(item.name, default, "default")
+        elif given is None:
+            given = self.sizes.record(item.name, self.sizes.placeholder(item.name), "placeholder")
+        if not isinstance(given, int) or given < 0:
+            return self.report.error(
+                "QS206", f"size `{item.name}` must be a natural number", item.span, label=f"set to {given}"
+            )
+        return self._within(given, item.name, item.within, item.span, scope)
+
+    def hyper(self, item: ast.Hyper, scope: Scope) -> Value:
+        """The value of a setting: what was set, or its default."""
+        given: Value = self.sizes.given(item.name)
+        if given is None:
+            given = self.expr(item.value, scope)
+            if not is_number(given):
+                if not isinstance(given, Unknown):
+                    self.report.error("QS206", f"`{item.name}` must be a number known at compile time", item.value.span)
+                return UNKNOWN
+            self.sizes.record(item.name, given, "default")  # type: ignore[arg-type]
+        if item.type.kind in ("nat", "int") and not isinstance(given, int):
+            return self.report.error("QS206", f"`{item.name}` must be an integer", item.span, label=f"set to {given}")
+        return self._within(given, item.name, item.within, item.span, scope)
+
+    def _within(self, value: Value, name: str, within: ast.Expr | None, span: Span, scope: Scope) -> Value:
+        if within is None:
+            return value
+        bounds = self.expr(within, scope)
+        if isinstance(bounds, Interval) and is_number(value) and value not in bounds:  # type: ignore[operator]
+            return self.report.error(
+                "QS203",
+                f"`{name}` = {self.shown(value)} is outside its range {bounds}",
+                within.span,
+                label=f"must lie in {bounds}",
+            )
+        return value
+
+    def _attribute(self, node: ast.Attr, scope: Scope) -> Value:
+        path = dotted(node)
+        definition = scope.module.lookup(path) if path else None
+        if definition is not None:
+            return self._define(definition)
+        return self.report.error("QS108", f"`.{node.name}` cannot be used here", node.span)
+
+    # ---- operators ------------------------------------------------------------------------------------------------
+
+    def _unary(self, node: ast.Unary, value: Value) -> Value:
+        if isinstance(value, Unknown):
+            return UNKNOWN
+        if node.op == "not":
+            if isinstance(value, bool):
+                return not value
+            return self.report.error(
+                "QS206", "`not` needs a condition known at compile time", node.span, label=self.shown(value)
+            )
+        if isinstance(value, Tensor):
+            return self.graph.emit("neg", self.graph.real(value), span=node.span)
+        return self.binary("*", -1, value, node)
+
+    def binary(self, op: str, left: Value, right: Value, node: ast.Unary | ast.Binary) -> Value:
+        """`left op right` by the kinds of the operands."""
+        if isinstance(left, Unknown) or isinstance(right, Unknown):
+            return UNKNOWN
+        if op in ("and", "or"):
+            if isinstance(left, bool) and isinstance(right, bool):
+                return (left and right) if op == "and" else (left or right)
+            return self.report.error("QS206", f"`{op}` needs conditions known at compile time", node.span)
+        try:
+            if isinstance(left, Tensor) or isinstance(right, Tensor):
+                if op in _OPERATION:
+                    a, b = self.tensor(left, node.span), self.tensor(right, node.span)
+                    return self.graph.binary(_OPERATION[op], a, b, node.span) if a and b else UNKNOWN
+            elif isinstance(left, Observed) or isinstance(right, Observed):
+                return self._observables(op, left, right, node)
+            elif is_number(left) and is_number(right):
+                return self._arithmetic(op, left, right, node)  # type: ignore[arg-type]
+            elif op in _OPERATION:
+                combined = symbolic(_OPERATION[op], left, right)
+                if combined is not None:
+                    return combined
+            elif op == "%" and isinstance(left, (Angle, Deferred)):
+                return self.report.error("QS401", "`%` of a trained or measured number has no derivative", node.span)
+        except ShapeError:
+            return self.report.error(
+                "QS201",
+                f"shapes do not fit in `{node.span.text}`"
+                if len(node.span.text) < 60
+                else f"shapes do not fit in `{op}`",
+                node.span,
+                label=f"{describe(left)} {op} {describe(right)}",
+                help="only a scalar combines with any shape; broadcast(b, [S, D]) spreads a value on purpose",
+            )
+        return self.report.error(
+            "QS108", f"`{op}` does not combine a {describe(left)} with a {describe(right)}", node.span
+        )
+
+    def _arithmetic(self, op: str, left: int | float, right: int | float, node: ast.Unary | ast.Binary) -> Value:
+        try:
+            match op:
+                case "+":
+                    result: int | float = left + right
+                case "-":
+                    result = left - right
+                case "*":
+                    result = left * right
+                case "/":
+                    result = left / right
+                case "%":
+                    result = left % right
+                case "^":
+                    if isinstance(left, int) and isinstance(right, int) and abs(left) > 1 and right > 1024:
+                        raise OverflowError
+                    result = left**right
+                case _:
+                    return self.report.error("QS108", f"`{op}` does not combine numbers", node.span)
+        except ZeroDivisionError:
+            return self.report.error("QS203", "division by zero", node.span)
+        except OverflowError:
+            return self.report.error("QS203", "the number is too large", node.span)
+        if isinstance(result, complex) or (isinstance(result, float) and not math.isfinite(result)):
+            return self.report.error("QS203", "the result is not a finite real number", node.span)
+        return result
+
+    def _observables(self, op: str, left: Value, right: Value, node: ast.Unary | ast.Binary) -> Value:
+        if is_number(left) or is_number(right):
+            factor, observed = (left, right) if is_number(left) else (right, left)
+            assert isinstance(observed, Observed)
+            if op == "*" or (op == "/" and is_number(right) and right):
+                scale = 1 / factor if op == "/" else factor  # type: ignore[operator]
+                return _observable((c * scale, p) for c, p in observed.terms)  # type: ignore[operator]
+            constant = Observed(((float(factor), Pauli()),))  # type: ignore[arg-type]
+            left, right = (constant, observed) if is_number(left) else (observed, constant)
+        if isinstance(left, Observed) and isinstance(right, Observed):
+            if op == "+":
+                return _observable((*left.terms, *right.terms))
+            if op == "-":
+                return _observable((*left.terms, *((-c, p) for c, p in right.terms)))
+            if op == "@":
+                terms = []
+                for a, p in left.terms:
+                    for b, q in right.terms:
+                        twice = set(p.wires) & set(q.wires)
+                        if twice:
+                            return self.report.error(
+                                "QS302", f"qubit {min(twice)} stands twice in a product of observables", node.span
+                            )
+                        terms.append((a * b, Pauli(tuple(sorted(p.factors + q.factors)))))
+                return _observable(terms)
+        return self.report.error(
+            "QS108",
+            f"`{op}` does not combine a {describe(left)} with a {describe(right)}",
+            node.span,
+            help="sums of observables have numbers as coefficients; the product is `X(q[0]) @ Y(q[1])`",
+        )
+
+    def _compare(self, node: ast.Compare, scope: Scope) -> Value:
+        left, right = self.expr(node.left, scope), self.expr(node.right, scope)
+        if isinstance(left, Unknown) or isinstance(right, Unknown):
+            return UNKNOWN
+        comparable = (is_number(left) and is_number(right)) or (
+            type(left) is type(right) and isinstance(left, (bool, str))
+        )
+        if not comparable:
+            return self.report.error(
+                "QS206",
+                "a comparison needs numbers known at compile time",
+                node.span,
+                label=f"{describe(left)} {node.op} {describe(right)}",
+            )
+        return _COMPARE[node.op](left, right)
+
+    def _range(self, node: ast.Range, scope: Scope) -> Value:
+        low, high = self.expr(node.low, scope), self.expr(node.high, scope)
+        if isinstance(low, Unknown) or isinstance(high, Unknown):
+            return UNKNOWN
+        if isinstance(high, DimRef):
+            return self.report.error(
+                "QS206",
+                f"`{high.name}` is known only at run time",
+                node.high.span,
+                label="a range needs numbers known at compile time",
+            )
+        if not (is_number(low) and is_number(high)):
+            return self.report.error("QS206", "the ends of a range are numbers known at compile time", node.span)
+        return Interval(low, high, node.closed)  # type: ignore[arg-type]
+
+    def _comprehension(self, node: ast.Comprehension, scope: Scope) -> Value:
+        items = []
+        for k in self.repetitions(node.over, scope):
+            inner = scope.inner()
+            inner.bind(node.name, k, span=node.name_span)
+            items.append(self.expr(node.body, inner))
+        return UNKNOWN if any(isinstance(item, Unknown) for item in items) else tuple(items)
+
+    # ---- indexing -------------------------------------------------------------------------------------------------
+
+    def _index(self, node: ast.Index, scope: Scope) -> Value:
+        base = self.expr(node.base, scope)
+        if isinstance(base, Unknown):
+            return UNKNOWN
+        if isinstance(base, Template):
+            return self.with_generics(base, node.args, scope)
+        if isinstance(base, Wires):
+            return self.wires(base, node.args, node.span, scope)
+        if isinstance(base, Tensor):
+            return self._index_tensor(base, node, scope)
+        if isinstance(base, (tuple, np.ndarray)):
+            array = base if isinstance(base, np.ndarray) else np.array(base, dtype=object)
+            if len(node.args) > array.ndim:
+                return self._too_many(node, base)
+            places = [self.place(arg, extent, node, scope) for arg, extent in zip(node.args, array.shape, strict=False)]
+            if any(place is None for place in places):
+                return UNKNOWN
+            element = array[tuple(places)]
+            return _listed(element) if isinstance(base, tuple) else element  # type: ignore[no-any-return]
+        return self.report.error("QS108", f"a {describe(base)} has no elements", node.span)
+
+    def place(self, arg: ast.Arg, extent: int, node: ast.Node, scope: Scope) -> int | slice | None:
+        """A static index or slice into an axis of `extent` elements, checked; None after an error."""
+        if isinstance(arg.value, ast.Whole):
+            return slice(0, extent)
+        value = self.expr(arg.value, scope)
+        if isinstance(value, Unknown):
+            return None
+        if isinstance(value, Interval):
+            steps = value.integers()
+            if steps is None:
+                self.report.error("QS206", "a slice needs integers", arg.span, label=self.shown(value))
+                return None
+            if steps.start < 0 or steps.stop > extent or steps.stop < steps.start:
+                self._outside(str(value), extent, arg, scope)
+                return None
+            return slice(steps.start, steps.stop)
+        if isinstance(value, bool) or not isinstance(value, int):
+            self.report.error(
+                "QS206", "an index must be an integer known at compile time", arg.span, label=self.shown(value)
+            )
+            return None
+        if not 0 <= value < extent:
+            self._outside(str(value), extent, arg, scope)
+            return None
+        return value
+
+    def _outside(self, value: str, extent: int, arg: ast.Arg, scope: Scope) -> None:
+        self.report.error(
+            "QS205",
+            f"index {value} is out of range",
+            arg.span,
+            label=f"valid are 0 to {extent - 1}" if extent else "the axis is empty",
+            notes=self.where(arg.value, scope),
+        )
+
+    def where(self, node: ast.Expr, scope: Scope) -> tuple[Note, ...]:
+        """The values of the names in an expression, for a note: `with l = 2, n = 4`."""
+        parts: dict[str, str] = {}
+        for name in names_in(node):
+            entry = scope.find(name) or self._global(name, scope.module)
+            if entry is not None and is_number(entry.value):
+                parts[name] = f"{name} = {self.shown(entry.value)}"
+        return (Note("with " + ", ".join(parts.values())),) if parts else ()
+
+    def _too_many(self, node: ast.Index, base: Value) -> Unknown:
+        return self.report.error("QS201", "more indices than axes", node.span, label=f"indexes a {describe(base)}")
+
+    def _index_tensor(self, base: Tensor, node: ast.Index, scope: Scope) -> Value:
+        graph, at = self.graph, 0
+        for arg in node.args:
+            written = base.written
+            if at >= len(written):
+                return self._too_many(node, base)
+            axis = at + len(base.type.axes) - len(written)
+            extent = written[at]
+            whole = isinstance(arg.value, ast.Whole)
+            if isinstance(extent, str):
+                if not whole:
+                    place = self.integer(arg.value, scope, "the place of a token")
+                    if place is None:
+                        return UNKNOWN
+                    base = graph.emit("token", base, index=place, span=node.span)
+                    continue
+                at += 1
+                continue
+            value = None if whole else self.expr(arg.value, scope)
+            if isinstance(value, Unknown):
+                return UNKNOWN
+            if isinstance(value, Tensor):
+                if value.type.kind != "int":
+                    return self.report.error("QS206", "an index must be an integer", arg.span, label=describe(value))
+                if base.type.rows or at:
+                    return self.report.error(
+                        "QS108", "only the first axis of a parameter is looked up by data", arg.span
+                    )
+                base = graph.emit("gather", base, value, span=node.span)
+                at = len(value.written)
+                continue
+            checked = self.place(arg, extent, node, scope)
+            if checked is None:
+                return UNKNOWN
+            if isinstance(checked, int):
+                base = graph.emit("select", base, axis=axis, index=checked, span=node.span)
+                continue
+            if (checked.start, checked.stop) != (0, extent):
+                base = graph.emit("slice", base, axis=axis, start=checked.start, stop=checked.stop, span=node.span)
+            at += 1
+        return base
+
+    def wires(self, base: Wires, args: tuple[ast.Arg, ...], span: Span, scope: Scope) -> Value:
+        """Some qubits of a register: `q[i]`, `q[0..m]`."""
+        if base.single:
+            return self.report.error("QS304", f"`{base.name}` is a single qubit and has no index", span)
+        if len(args) != 1 or args[0].name is not None:
+            return self.report.error("QS304", "a register has one index", span)
+        arg, extent = args[0], len(base.wires)
+        if isinstance(arg.value, ast.Whole):
+            return base
+        value = self.expr(arg.value, scope)
+        if isinstance(value, Unknown):
+            return UNKNOWN
+        bad = f"`{base.name}` is qubit[{extent}]: valid are 0 to {extent - 1}"
+        if isinstance(value, Interval) and (steps := value.integers()) is not None:
+            if steps.start < 0 or steps.stop > extent or steps.stop < steps.start:
+                return self.report.error(
+                    "QS301", f"qubits {value} are out of range", arg.span, label=bad, notes=self.where(arg.value, scope)
+                )
+            return Wires(base.wires[steps.start : steps.stop], base.name)
+        if isinstance(value, bool) or not isinstance(value, int):
+            return self.report.error(
+                "QS206",
+                "the index of a qubit must be an integer known at compile time",
+                arg.span,
+                label=self.shown(value),
+            )
+        if not 0 <= value < extent:
+            return self.report.error(
+                "QS301", f"qubit {value} is out of range", arg.span, label=bad, notes=self.where(arg.value, scope)
+            )
+        return Wires((base.wires[value],), base.name, single=True)
+
+    # ---- calls ----------------------------------------------------------------------------------------------------
+
+    def with_generics(self, template: Template, args: tuple[ast.Arg, ...], scope: Scope) -> Value:
+        """A template with generics given in square brackets, in order or by name."""
+        item = template.definition.item
+        names = [g.name for g in getattr(item, "generics", ())]
+        given = list(template.generics)
+        for position, arg in enumerate(args):
+            name = arg.name or (names[position] if position < len(names) else None)
+            if name not in names:
+                return self.report.error(
+                    "QS202",
+                    f"`{item.name}` has no generic `{name}`" if name else f"`{item.name}` has {len(names)} generics",
+                    arg.span,
+                )
+            value = self.expr(arg.value, scope)
+            if isinstance(value, Unknown):
+                return UNKNOWN
+            given.append((str(name), value, arg.value.span))
+        return Template(template.definition, tuple(given))
+
+    def _call(self, node: ast.Call, scope: Scope) -> Value:
+        from qsanc.elaborate.functions import FUNCTIONS
+
+        if isinstance(node.base, ast.Name) and scope.find(node.base.name) is None:
+            name = node.base.name
+            if name in FUNCTIONS and self._global(name, scope.module) is None:
+                return FUNCTIONS[name](self, node, scope)
+        base = self.expr(node.base, scope)
+        if isinstance(base, Unknown):
+            return UNKNOWN
+        if isinstance(base, Template):
+            from qsanc.elaborate.calls import call_template
+
+            return call_template(self, base, node, scope)
+        return self.report.error("QS108", f"a {describe(base)} cannot be called", node.span)
+
+    def _stacked(self, parts: list[Tensor], span: Span) -> Tensor | None:
+        """Values of one shape as one value with a new first static axis."""
+        rows = max((part.type.rows for part in parts), key=len)
+        shape = parts[0].type.static
+        if any(part.type.static != shape or rows[: len(part.type.rows)] != part.type.rows for part in parts):
+            self.report.error(
+                "QS201",
+                "the elements of a list differ in shape",
+                span,
+                label=", ".join(describe(part) for part in parts[:4]),
+            )
+            return None
+        flat = self.graph.joined(parts, rows)
+        return self.graph.emit("reshape", flat, axes=(len(parts), *shape), span=span) if shape else flat
+
+
+def dotted(node: ast.Expr) -> str | None:
+    """`a.b.c` as text, where an expression is such a path."""
+    if isinstance(node, ast.Name):
+        return node.name
+    if isinstance(node, ast.Attr):
+        base = dotted(node.base)
+        return f"{base}.{node.name}" if base else None
+    return None
+
+
+def names_in(node: ast.Expr) -> list[str]:
+    """The names an expression mentions, in order, each once."""
+    found: dict[str, None] = {}
+    stack: list[object] = [node]
+    while stack:
+        at = stack.pop()
+        if isinstance(at, ast.Name):
+            found[at.name] = None
+        elif isinstance(at, tuple):
+            stack.extend(reversed(at))
+        elif isinstance(at, ast.Node):
+            stack.extend(reversed([getattr(at, f) for f in at.__dataclass_fields__ if f not in ("span", "name_span")]))
+    return list(found)
+
+
+def _numbers(value: tuple[Any, ...]) -> np.ndarray[Any, np.dtype[np.float64]] | None:
+    """A rectangular list of plain numbers as an array, or None."""
+
+    def shape(item: object) -> tuple[int, ...] | None:
+        if is_number(item):
+            return ()
+        if not isinstance(item, tuple) or not item:
+            return None
+        inner = {shape(element) for element in item}
+        only = inner.pop() if len(inner) == 1 else None
+        return None if only is None else (len(item), *only)
+
+    return np.array(value, dtype=np.float64) if shape(value) is not None else None
+
+
+def _listed(element: Any) -> Any:
+    return tuple(_listed(e) for e in element) if isinstance(element, np.ndarray) else element
+
+
+def _observable(terms: Any) -> Observed:
+    merged: dict[Pauli, float] = {}
+    for coefficient, pauli in terms:
+        merged[pauli] = merged.get(pauli, 0.0) + float(coefficient)
+    return Observed(tuple((c, p) for p, c in merged.items()))
+
+
+def symbolic(name: str, left: Value, right: Value) -> Value | None:
+    """`left name right` where at least one of them is a scalar or an array inside a circuit; None where it is neither.
+
+    Raises `ShapeError` where two arrays differ in shape.
+    """
+    a, b = _as_array(left), _as_array(right)
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        if a is None or b is None:
+            return None
+        if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape != b.shape:
+            raise ShapeError("arrays differ in shape")
+        shape = a.shape if isinstance(a, np.ndarray) else b.shape  # type: ignore[union-attr]
+        result = np.empty(shape, dtype=object)
+        for place in np.ndindex(*shape):
+            x = a[place] if isinstance(a, np.ndarray) else a
+            y = b[place] if isinstance(b, np.ndarray) else b
+            result[place] = _scalar(name, x, y)  # type: ignore[arg-type]
+        return result
+    if a is None or b is None:
+        return None
+    return _scalar(name, a, b)  # type: ignore[arg-type]
+
+
+def _as_array(value: Value) -> Any:
+    if is_number(value) or is_symbolic(value):
+        return value
+    if isinstance(value, tuple):
+        try:
+            array = np.array(value, dtype=object)
+        except ValueError:
+            return None
+        return array if all(is_number(x) or isinstance(x, (Angle, Deferred)) for x in array.ravel()) else None
+    return None
+
+
+def _scalar(name: str, a: Scalar, b: Scalar) -> Scalar:
+    x, y = (Angle(float(v)) if is_number(v) else v for v in (a, b))  # type: ignore[arg-type]
+    if isinstance(x, Angle) and isinstance(y, Angle):
+        if name == "add":
+            return x + y
+        if name == "sub":
+            return x + -y
+        if name == "mul" and (x.is_constant or y.is_constant):
+            return y.scaled(x.constant) if x.is_constant else x.scaled(y.constant)
+        if name == "div" and y.is_constant and y.constant:
+            return x.scaled(1 / y.constant)
+    return Deferred(name, (a, b))
