@@ -1,16 +1,16 @@
-"""The LALR machine: a stack of states that tokens move and rules reduce. It builds while told to, and never recurses."""
+"""The LALR machine: a stack of states that tokens move and rules reduce. It never recurses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from qsanc.syntax.lexer import Token
-from qsanc.syntax.tables import END, Tables
+from qsanc.syntax.tables import END, Tables, words
 
 Action = Callable[..., object]
 
-NESTING = frozenset(
-    "binary unary compare approx range index attribute call paren list_of comprehension for_loop branch repeat".split()
+NESTING = words(
+    "binary unary compare approx range index attribute call paren list_of comprehension for_loop branch repeat"
 )
 """The rules that put what they hold one level deeper."""
 
@@ -19,7 +19,7 @@ class Machine:
     """One parse in progress.
 
     `actions[rule]` makes the value of a rule from its first and last offset and the values it picks. Without actions
-    (after a first error) the machine only recognises. `deepest` is the deepest nesting reduced so far and where it ends.
+    (after a first error) the machine only recognises. `deepest` is the deepest nesting reduced so far.
     """
 
     def __init__(self, tables: Tables, start: str, actions: Sequence[Action | None]) -> None:

@@ -8,20 +8,20 @@ from qsanc.diagnostics.model import Diagnostic, Note, Severity
 from qsanc.source import Source, Span
 from qsanc.syntax.automaton import Machine
 from qsanc.syntax.lexer import RESERVED, Token
-from qsanc.syntax.tables import END, tables
+from qsanc.syntax.tables import END, tables, words
 
 VERSION = "1.0"
 
-_TYPES = frozenset("DIM NAT INT REAL ANGLE PROB BIT BOOL TIME QUBIT".split())
-_OPERATORS = frozenset(
+_TYPES = words("DIM NAT INT REAL ANGLE PROB BIT BOOL TIME QUBIT")
+_OPERATORS = words(
     "PLUS MINUS STAR SLASH PERCENT AT CARET THEN OR AND NEARLY WHOLE UPTO "
-    "EQUALS DIFFERS AT_MOST AT_LEAST LESSTHAN MORETHAN".split()
+    "EQUALS DIFFERS AT_MOST AT_LEAST LESSTHAN MORETHAN"
 )
-_POSTFIX = frozenset("LPAR LSQB DOT".split())
-_NAMES = frozenset("NAME AFTER BEFORE IDLE PREPARE READOUT TOL STRICT".split())
-_EXPRESSION = frozenset("NUMBER QUANTITY STRING TRUE FALSE QUERY KEY VALUE SIZE PREDICT INV POW".split())
-_BEFORE_EXPRESSION = frozenset("LPAR LSQB MINUS NOT WHOLE ON".split())
-_MOST_NAMED = 8
+_POSTFIX = words("LPAR LSQB DOT")
+_NAMES = words("NAME AFTER BEFORE IDLE PREPARE READOUT TOL STRICT")
+_EXPRESSION = words("NUMBER QUANTITY STRING TRUE FALSE QUERY KEY VALUE SIZE PREDICT INV POW")
+_BEFORE_EXPRESSION = words("LPAR LSQB MINUS NOT WHOLE ON")
+_MOST_NAMED = 20
 
 
 def header(source: Source, tokens: Sequence[Token]) -> tuple[Diagnostic, int] | None:
@@ -54,8 +54,11 @@ def unexpected(
 ) -> Diagnostic:
     """QS002: what stands there, what fits, and the bracket that is still open where that is the reason."""
     token = tokens[index]
+    span = _span(source, token)
+    if token.type == END and index:
+        span = _span(source, tokens[index - 1]).point_after
     notes: tuple[Note, ...] = ()
-    if bracket is not None and token.type in {END, "RPAR", "RSQB", "RBRACE", "SEMICOLON"}:
+    if bracket is not None and (token.type == END or bracket.type != "LBRACE"):
         notes = (Note(f"`{bracket.text}` is open since here", _span(source, bracket)),)
     title = "the file ends too early" if token.type == END else f"unexpected {_described(token)}"
     fits = what_fits(machine)
@@ -64,17 +67,21 @@ def unexpected(
         help = "no `;` stands behind a block; leave it out"
     elif token.type == "RBRACE" and bracket is None:
         help = "no `{` is open; leave it out"
+    elif token.type == "LET" and bracket is None:
+        help = "write const at the top of a file"
     return Diagnostic(
-        "QS002", Severity.ERROR, title, _span(source, token), "more is needed" if token.type == END else "does not fit here",
+        "QS002", Severity.ERROR, title, span, "more is needed" if token.type == END else "does not fit here",
         expected=f"expected {fits}" if fits else "", notes=notes, help=help,
     )  # fmt: skip
 
 
-def missing_semicolon(source: Source, before: Token) -> Diagnostic:
-    """QS003, at the end of the token before."""
+def missing_semicolon(source: Source, begin: Token, before: Token) -> Diagnostic:
+    """QS003, at the end of the token before. `begin` is the first token of the statement."""
+    statement = source.text[begin.start : before.end]
+    short = begin.start <= before.start and len(statement) <= 60 and "\n" not in statement
     return Diagnostic(
         "QS003", Severity.ERROR, "a `;` is missing", source.span(before.end, before.end), "the statement ends here",
-        help=f"write {before.text};" if len(before.text) <= 40 else "write ;",
+        help=f"write {statement};" if short else "write ;",
     )  # fmt: skip
 
 

@@ -8,11 +8,17 @@ from qsanc.diagnostics.model import Diagnostic, Severity
 from qsanc.source import Source
 from qsanc.syntax.automaton import Machine
 from qsanc.syntax.lexer import Token
-from qsanc.syntax.tables import END
+from qsanc.syntax.tables import END, words
 
 MEANT_AS = {
-    "def": "ANSATZ", "fn": "ANSATZ", "func": "ANSATZ", "function": "ANSATZ", "gate": "ANSATZ", "while": "FOR", "elif": "IF",
-}  # fmt: skip
+    "def": "ANSATZ",
+    "fn": "ANSATZ",
+    "func": "ANSATZ",
+    "function": "ANSATZ",
+    "gate": "ANSATZ",
+    "while": "FOR",
+    "elif": "IF",
+}
 """Words of other languages that begin a block, and the keyword whose head they stand for."""
 
 _TEMPLATE = "templates are declared with ansatz: ansatz layer[n: nat](th: angle[n]) on q: qubit[n] { ... }"
@@ -31,12 +37,12 @@ _AT_START = {
     "qubit": ("registers stand in the signature", "write on q: qubit[n] behind the parameters"),
     "bit": ("there are no classical registers", "write return expval(Z(q[0])); or return probs(q);"),
 }
-_DECLARES = frozenset("var int float double uint auto mut real angle bool nat const final bit complex".split())
-_COMPARE = frozenset("EQUALS DIFFERS AT_MOST AT_LEAST LESSTHAN MORETHAN".split())
-_ARITHMETIC = frozenset("PLUS MINUS STAR SLASH PERCENT CARET".split())
-_OPENING = frozenset("LPAR LSQB LBRACE".split())
-_CLOSING = frozenset("RPAR RSQB RBRACE".split())
-_UNITS = frozenset("deg rad turn ns us ms".split())
+_DECLARES = words("var int float double uint auto mut real angle bool nat const final bit complex")
+_COMPARE = words("EQUALS DIFFERS AT_MOST AT_LEAST LESSTHAN MORETHAN")
+_ARITHMETIC = words("PLUS MINUS STAR SLASH PERCENT CARET")
+_OPENING = words("LPAR LSQB LBRACE")
+_CLOSING = words("RPAR RSQB RBRACE")
+_UNITS = words("deg rad turn ns us ms")
 _PYTHON_WORDS = {"True": "true", "False": "false", "None": "none"}
 
 
@@ -72,7 +78,9 @@ def at_error(
         return found
     match token.type:
         case "EQUAL":
-            return _equal(source, tokens, index, begin)
+            return _equal(source, tokens, index, begin, machine)
+        case kind if kind in _ARITHMETIC and tokens[index + 1].type == "EQUAL" and token.end == tokens[index + 1].start:
+            return _augmented(source, tokens, index)
         case "COLON" if innermost == "LSQB":
             return _say(source, token, "slices are not written with `:`", "write a..b for a part, .. for a whole axis")
         case "COLON" if first.type in {"FOR", "IF", "REPEAT", "ELSE"} or first.text in MEANT_AS:
@@ -107,22 +115,36 @@ def _word_at_start(source: Source, tokens: Sequence[Token], index: int, begin: i
     return _say(source, first, title, help)
 
 
-def _equal(source: Source, tokens: Sequence[Token], index: int, begin: int) -> Diagnostic:
+def _augmented(source: Source, tokens: Sequence[Token], index: int) -> Diagnostic:
+    """`x += 1`, at the `+`."""
+    sign, name = tokens[index].text, tokens[index - 1].text
+    span = source.span(tokens[index].start, tokens[index + 1].end)
+    title = f"`{sign}=` is not an operator"
+    return Diagnostic(
+        "QS004",
+        Severity.ERROR,
+        title,
+        span,
+        "not in qsan",
+        help=f"write {name} = {name} {sign} {_rest(source, tokens, index + 2)};",
+    )
+
+
+def _equal(source: Source, tokens: Sequence[Token], index: int, begin: int, machine: Machine) -> Diagnostic | None:
     token, before, first = tokens[index], tokens[index - 1], tokens[begin]
     if before.type in _ARITHMETIC and before.end == token.start:
-        name = tokens[index - 2].text if index >= 2 else "x"
-        span = source.span(before.start, token.end)
-        title = f"`{before.text}=` is not an operator"
-        return Diagnostic(
-            "QS004", Severity.ERROR, title, span, "not in qsan", help=f"write {name} = {name} {before.text} ..."
-        )
+        return _augmented(source, tokens, index - 1)
     if first.type == "FOR":
         return _say(source, token, "a loop runs over a range", "write for i in 0..n { ... }")
     if begin == index - 1 and before.type == "NAME":
-        return _say(source, token, "a value is named with let", f"write let {before.text} = ...;")
+        return _say(
+            source, token, "a value is named with let", f"write let {before.text} = {_rest(source, tokens, index + 1)};"
+        )
     if begin == index - 2 and first.text in _DECLARES:
-        return _say(source, token, "a value is named with let", f"write let {before.text} = ...;")
-    return _say(source, token, "`=` does not compare", "write ==")
+        return _say(
+            source, token, "a value is named with let", f"write let {before.text} = {_rest(source, tokens, index + 1)};"
+        )
+    return _say(source, token, "`=` does not compare", "write ==") if machine.accepts("EQUALS") else None
 
 
 def _chained(source: Source, tokens: Sequence[Token], index: int, begin: int) -> str | None:
@@ -192,6 +214,13 @@ def _gate_help(source: Source, tokens: Sequence[Token], begin: int, index: int) 
     if tokens[begin + 1].type == "LPAR" and simple and tokens[begin + 2].type == "NAME":
         return f"write {tokens[begin].text} {inner};"
     return f"write the angles in the parentheses and the qubits behind them: {tokens[begin].text}(...) q[0];"
+
+
+def _rest(source: Source, tokens: Sequence[Token], index: int) -> str:
+    """The text from a token to the end of its statement, where that is on the same line."""
+    stop = next((t for t in tokens[index:] if t.type in {"SEMICOLON", "RBRACE", END}), tokens[-1])
+    text = source.text[tokens[index].start : stop.start].strip()
+    return text if text and "\n" not in text and len(text) <= 60 else "..."
 
 
 def _inside(source: Source, tokens: Sequence[Token], index: int) -> str | None:

@@ -1,4 +1,4 @@
-"""From text to tokens. Comments are kept beside the tokens, and what is no token at all is reported and stepped over."""
+"""From text to tokens. Comments are kept beside them, and what is no token at all is reported and stepped over."""
 
 from __future__ import annotations
 
@@ -128,7 +128,8 @@ def _size_of_number(source: Source, kind: str, word: str, at: int) -> Iterator[D
         if kind == "NUMBER" and (len(digits) > 4000 or int(digits) > LARGEST_INTEGER):
             yield Diagnostic(
                 "QS009", Severity.ERROR, "this integer is too large", span, "more than 63 bits",
-                expected=f"expected at most {LARGEST_INTEGER}", help="write it with an exponent, as 1e30, if a real number is meant",
+                expected=f"expected at most {LARGEST_INTEGER}",
+                help="write it with an exponent, as 1e30, for a real number",
             )  # fmt: skip
     elif not math.isfinite(float(digits)):
         yield Diagnostic(
@@ -142,8 +143,8 @@ def _escapes(source: Source, word: str, at: int) -> Iterator[Diagnostic]:
         if escape.group(1) not in _ESCAPES:
             start = at + escape.start()
             yield Diagnostic(
-                "QS002", Severity.ERROR, f"unknown escape `{escape.group()}` in a string", source.span(start, start + 2),
-                "not an escape", expected='expected one of \\\\ \\" \\n \\t', help="write \\\\ for a backslash",
+                "QS002", Severity.ERROR, f"unknown escape `{escape.group()}` in a string",
+                source.span(start, start + 2), "not an escape", expected='expected one of \\\\ \\" \\n \\t', help="write \\\\ for a backslash",
             )  # fmt: skip
 
 
@@ -190,14 +191,15 @@ def _foreign(source: Source, at: int) -> tuple[Token, Diagnostic]:
         )
 
     if text.startswith("/*", at):
-        token, diagnostic = found("WS", at + 2, "this comment is never closed", "opened here", "write */ where it ends")
+        _, diagnostic = found("WS", at + 2, "this comment is never closed", "opened here", "write */ where it ends")
         return Token("WS", "", at, len(text)), diagnostic
     if string := _OPEN_STRING.match(text, at):
         literal = string.group()
         control = re.search(r"[\x00-\x1f\x7f]", literal)
         if control and len(literal) > 1 and literal.endswith('"'):
-            return found("STRING", string.end(), "a control character in a string", f"holds U+{ord(control.group()):04X}",
-                         "write \\t for a tab and \\n for a new line")  # fmt: skip
+            label = f"holds U+{ord(control.group()):04X}"
+            help = "write \\t for a tab and \\n for a new line"
+            return found("STRING", string.end(), "a control character in a string", label, help)
         return found(
             "STRING", string.end(), "this string is never closed", "the line ends first", 'write " where it ends'
         )

@@ -11,21 +11,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from qsanc.diagnostics.model import Diagnostic, Severity
+from qsanc.diagnostics.model import Diagnostic
 from qsanc.source import Source
 from qsanc.syntax import errors, habits
 from qsanc.syntax.automaton import Action, Machine
 from qsanc.syntax.lexer import RESERVED, Lexed, Token
-from qsanc.syntax.tables import END, tables
+from qsanc.syntax.tables import END, tables, words
 
 DEEPEST = 200
 MOST_DIAGNOSTICS = 100
 
-STATEMENTS = "item stmt attention_part noise_rule model_part data_decl param_decl flow_stmt check_stmt setting".split()
-ELEMENTS = "param generic index_arg arg import_name expr".split()
-ITEM_WORDS = frozenset("IMPORT FROM CONST ANSATZ CIRCUIT ATTENTION NOISE MODEL PROPERTY TEST".split())
-PART_WORDS = frozenset(
-    "SIZE HYPER LET FOR IF REQUIRE RETURN ENCODE MASK SCORE NORMALIZE DATA PARAMS FLOW LOSS TRAIN REPEAT ASSUME ASSERT".split()
+STATEMENTS = (
+    "item", "stmt", "attention_part", "noise_rule", "model_part",
+    "data_decl", "param_decl", "flow_stmt", "check_stmt", "setting",
+)  # fmt: skip
+ELEMENTS = ("param", "generic", "index_arg", "arg", "import_name", "expr")
+ITEM_WORDS = words("IMPORT FROM CONST ANSATZ CIRCUIT ATTENTION NOISE MODEL PROPERTY TEST")
+PART_WORDS = words(
+    "SIZE HYPER LET FOR IF REQUIRE RETURN ENCODE MASK SCORE NORMALIZE DATA PARAMS FLOW LOSS TRAIN REPEAT ASSUME ASSERT"
 )
 CLOSING = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 HEADERS = {
@@ -52,8 +55,10 @@ HEADERS = {
 
 
 class Bracket(NamedTuple):
+    """An open bracket, the number of its token, and how many states there were behind it."""
+
     token: Token
-    index: int
+    number: int
     height: int
 
 
@@ -68,6 +73,7 @@ class Parser:
         self._cut_short = lexed.cut_short
         self._resumed = -1
         self._failed = -1
+        self._broken = {d.span.start for d in lexed.diagnostics if d.span}
         self._habits = habits.in_tokens(source, lexed.tokens)
         self.diagnostics.extend(self._habits.values())
         if self.diagnostics:
@@ -81,7 +87,8 @@ class Parser:
             if not self.machine.accepts(token.type):
                 index = self._recover(index)
                 continue
-            if self._feed(token, index) or self._too_deep(token):
+            done = self._feed(token, index)
+            if self._too_deep(token) or done:
                 break
             index += 1
         return self.machine.result
@@ -130,6 +137,8 @@ class Parser:
         if self._cut_short and token.type == END:
             return len(self.tokens)
         begin = self._statement(index)
+        if (closed := self._close_blocks(index)) is not None:
+            return closed
         habit = habits.at_error(self.source, self.tokens, index, begin, machine, self._innermost)
         if habit is None:
             if self._is_word(token) and machine.accepts("NAME", self._kind(index + 1)):
@@ -137,12 +146,11 @@ class Parser:
                 self._feed(token._replace(type="NAME"), index)
                 return index + 1
             if self._semicolon_is_missing(index):
-                if index != self._resumed:
-                    self._report(errors.missing_semicolon(self.source, self.tokens[index - 1]))
+                if index != self._resumed and self.tokens[index - 1].start not in self._broken:
+                    begun = self.tokens[min(begin, index - 1)]
+                    self._report(errors.missing_semicolon(self.source, begun, self.tokens[index - 1]))
                 self._invent("SEMICOLON", index)
                 return index
-        if (closed := self._close_blocks(index)) is not None:
-            return closed
         known = any(begin <= place <= index for place in self._habits) and self._habits
         if index != self._resumed and not known:
             bracket = self.brackets[-1].token if self.brackets else None
@@ -195,7 +203,7 @@ class Parser:
         return self.machine.accepts("SEMICOLON", token.type, self._kind(index + 1))
 
     def _close_blocks(self, index: int) -> int | None:
-        """Close the blocks that are open where the next item or the end of the file comes, if that is all that is wrong."""
+        """Close the blocks that are open where an item or the end of the file comes, if that is all that is wrong."""
         token = self.tokens[index]
         if not self.brackets or not (token.type == END or (token.type in ITEM_WORDS and self._starts_line(index))):
             return None
@@ -204,7 +212,7 @@ class Parser:
             return None
         if not self.machine.accepts(*["RBRACE"] * depth, token.type):
             return None
-        self._report(errors.never_closed(self.source, self.tokens, self.brackets[-1].index, token))
+        self._report(errors.never_closed(self.source, self.tokens, self.brackets[-1].number, token))
         for _ in range(depth):
             self._invent("RBRACE", index)
         return index

@@ -58,6 +58,11 @@ class Tables:
         return {name: text for text, name in (*self.literals.items(), *self.keywords.items())}
 
 
+def words(line: str) -> frozenset[str]:
+    """A set of terminals, written as a line."""
+    return frozenset(line.split())
+
+
 def grammar_text() -> str:
     """The grammar: package data where qsanc is installed, the file of the repository in a checkout."""
     return (_PACKAGED if _PACKAGED.exists() else _CHECKOUT).read_text(encoding="utf-8")
@@ -79,7 +84,7 @@ def digest(grammar: str) -> str:
 
 
 def analyse(grammar: str) -> Tables:
-    """Lark's LALR analysis of a grammar, with states numbered in the order in which a walk from the starts meets them."""
+    """Lark's LALR analysis of a grammar, its states numbered as a walk from the starts meets them."""
     from lark import Lark
     from lark.lexer import PatternStr
     from lark.parsers.lalr_analysis import Shift
@@ -88,7 +93,7 @@ def analyse(grammar: str) -> Tables:
     terminals = sorted(lark.terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name))
     fixed = {t.pattern.value: t.name for t in terminals if isinstance(t.pattern, PatternStr)}
 
-    table = lark.parser.parser._parse_table  # type: ignore[attr-defined]
+    table = lark.parser.parser._parse_table
     rules: dict[object, int] = {}
     shapes: list[Rule] = []
     order: dict[int, int] = {state: number for number, state in enumerate(table.start_states[s] for s in STARTS)}
