@@ -1,7 +1,7 @@
 """From a checked module to the IR: templates expanded, loops unrolled, every size, shape and qubit checked on the way.
 
-`elaborate` compiles one entry (a model, a circuit, an ansatz or an attention block). `check_all` elaborates everything in
-a file for the sake of its diagnostics, generic templates at small sample sizes.
+`elaborate` compiles one entry (a model, a circuit, an ansatz or an attention block). `check_all` elaborates everything
+in a file for the sake of its diagnostics, generic templates at small sample sizes.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def elaborate(
 ) -> tuple[Program, tuple[Diagnostic, ...]]:
     """Compile `entry` with these sizes: the program, and warnings.
 
-    `sizes` are settings by name, for a circuit also its generics and integer parameters. `data_sizes` come from a data set
-    (`vocab`, `classes`); a size without any value stays at a stand-in, which the model's `sizes` tell. `shapes` are the
-    shapes of a circuit's arguments, from which generics follow. Raises `QsanError` with everything that is wrong.
+    `sizes` are settings by name, for a circuit also its generics and integer parameters. `data_sizes` come from a data
+    set (`vocab`, `classes`); a size without any value stays at a stand-in, which the model's `sizes` tell. `shapes` are
+    the shapes of a circuit's arguments, from which generics follow. Raises `QsanError` with everything that is wrong.
     """
     definition = module.names.get(entry)
     if not isinstance(definition, Definition):
@@ -143,7 +143,7 @@ def _free_arguments(
     stand_ins = {
         name: Argument(Tensor(-1, Type("real", shape)), item.name_span) for name, shape in (shapes or {}).items()
     }
-    if not probe.infer(stand_ins, {}):
+    if not probe.infer(stand_ins, {}, entry=True):
         return template, {}
     given: dict[str, Argument] = {}
     for param in item.params:

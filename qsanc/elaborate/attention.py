@@ -4,7 +4,8 @@
     W       = A / row sums | softmax over j | A
     out[s]  = sum_j W[s, j] value_j
 
-No trace of attention is left behind elaboration: the block becomes one circuit call and operations that any program uses.
+No trace of attention is left behind elaboration: the block becomes one circuit call and operations that any program
+uses.
 """
 
 from __future__ import annotations

@@ -257,16 +257,10 @@ def let(ev: Evaluator, node: ast.Let, scope: Scope) -> None:
     if isinstance(value, Tensor):
         scope.bind(node.name, value, span=node.name_span)
         return
-    if (
-        node.type is not None
-        and node.type.kind in ("nat", "int")
-        and not node.type.dims
-        and not isinstance(value, Unknown)
-    ):
-        if isinstance(value, bool) or not isinstance(value, int) or (node.type.kind == "nat" and value < 0):
-            value = ev.report.error(
-                "QS206", f"`{node.name}` must be a {node.type.kind}", node.value.span, label=ev.shown(value)
-            )
+    kind = node.type.kind if node.type is not None and not node.type.dims else None
+    integer = isinstance(value, int) and not isinstance(value, bool) and (kind == "int" or value >= 0)
+    if kind in ("nat", "int") and not integer and not isinstance(value, Unknown):
+        value = ev.report.error("QS206", f"`{node.name}` must be a {kind}", node.value.span, label=ev.shown(value))
     scope.bind(node.name, value, span=node.name_span)
 
 

@@ -113,7 +113,9 @@ class CircuitBuilder:
         graph = self.graph
         if isinstance(scalar, Deferred):
             operands = [self._compute(operand) for operand in scalar.operands]
-            return graph.binary(scalar.name, *operands) if len(operands) == 2 else graph.emit(scalar.name, *operands)
+            if len(operands) == 2:
+                return graph.binary(scalar.name, operands[0], operands[1])
+            return graph.emit(scalar.name, *operands)
         if not isinstance(scalar, Angle):
             return graph.constant(float(scalar))
         total: Tensor | None = None

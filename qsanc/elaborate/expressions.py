@@ -1,7 +1,8 @@
 """The meaning of expressions, with sizes known.
 
-One evaluator serves circuits, attention blocks, flows and settings: what an operator does follows from what its operands
-are (`values`). Numbers fold, symbolic scalars stay affine where they can, tensors become operations of the model graph.
+One evaluator serves circuits, attention blocks, flows and settings: what an operator does follows from what its
+operands are (`values`). Numbers fold, symbolic scalars stay affine where they can, tensors become operations of the
+model graph.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ class Evaluator:
         return number(value) if is_number(value) else describe(value)  # type: ignore[arg-type]
 
     def tensor(self, value: Value, span: Span) -> Tensor | None:
-        """A value as one of the model graph: numbers and lists of them become constants, lists of tensors one tensor."""
+        """A value of the model graph: numbers and lists of them become constants, lists of tensors one tensor."""
         if isinstance(value, Tensor):
             return value
         if is_number(value):
@@ -219,8 +220,9 @@ class Evaluator:
 
     def hyper(self, item: ast.Hyper, scope: Scope) -> Value:
         """The value of a setting: what was set, or its default."""
-        given: Value = self.sizes.given(item.name)
-        if given is None:
+        chosen = self.sizes.given(item.name)
+        given: Value = UNKNOWN if chosen is None else chosen
+        if chosen is None:
             given = self.expr(item.value, scope)
             if not is_number(given):
                 if not isinstance(given, Unknown):
@@ -421,7 +423,7 @@ class Evaluator:
             if any(place is None for place in places):
                 return UNKNOWN
             element = array[tuple(places)]
-            return _listed(element) if isinstance(base, tuple) else element  # type: ignore[no-any-return]
+            return _listed(element) if isinstance(base, tuple) else element
         return self.report.error("QS108", f"a {describe(base)} has no elements", node.span)
 
     def place(self, arg: ast.Arg, extent: int, node: ast.Node, scope: Scope) -> int | slice | None:
@@ -660,7 +662,7 @@ def symbolic(name: str, left: Value, right: Value) -> Value | None:
             return None
         if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape != b.shape:
             raise ShapeError("arrays differ in shape")
-        shape = a.shape if isinstance(a, np.ndarray) else b.shape  # type: ignore[union-attr]
+        shape = a.shape if isinstance(a, np.ndarray) else b.shape
         result = np.empty(shape, dtype=object)
         for place in np.ndindex(*shape):
             x = a[place] if isinstance(a, np.ndarray) else a
@@ -669,7 +671,7 @@ def symbolic(name: str, left: Value, right: Value) -> Value | None:
         return result
     if a is None or b is None:
         return None
-    return _scalar(name, a, b)  # type: ignore[arg-type]
+    return _scalar(name, a, b)
 
 
 def _as_array(value: Value) -> Any:

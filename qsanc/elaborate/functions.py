@@ -101,8 +101,12 @@ def _integral(static: Callable[[float], int]) -> Function:
             return UNKNOWN
         value = values[0][0]
         if not is_number(value):
-            return ev.report.error("QS206", f"`{node.base.span.text}` needs a number known at compile time", node.span,
-                                   label=describe(value))  # fmt: skip
+            return ev.report.error(
+                "QS206",
+                f"`{node.base.span.text}` needs a number known at compile time",
+                node.span,
+                label=describe(value),
+            )
         return static(value)
 
     return function
@@ -395,7 +399,6 @@ def _cross_entropy(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
         return _shapes(ev, node, predict, label)
     if producer is not None and producer.name in ("sigmoid", "softmax") and (producer.name == "sigmoid") == binary:
         logits = graph.operand(producer, 0)
-        label = label if binary and label.type.kind == "real" else label
         return graph.emit(f"{producer.name}_cross_entropy", logits, label, span=node.span)
     if not binary:
         chosen = graph.emit("pick", predict, label, span=node.span)

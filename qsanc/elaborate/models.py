@@ -97,9 +97,11 @@ class _ModelBuilder:
                 if steps is None or len(steps) == 0 or steps.start < 0:
                     if not isinstance(bounds, Unknown):
                         self.ev.report.error(
-                            "QS206", f"the length of `{decl.name}` lies in a range of natural numbers", decl.within.span,
+                            "QS206",
+                            f"the length of `{decl.name}` lies in a range of natural numbers",
+                            decl.within.span,
                             label=self.ev.shown(bounds),
-                        )  # fmt: skip
+                        )
                 else:
                     low, high = max(steps.start, 1), steps[-1]
             self.dims.append(DimBounds(decl.name, low, high))
@@ -116,9 +118,12 @@ class _ModelBuilder:
             else:
                 if not isinstance(value, Unknown):
                     self.ev.report.error(
-                        "QS206", "an extent is a positive integer known at compile time", dim.span,
-                        label=self.ev.shown(value), notes=self.ev.where(dim, self.scope),
-                    )  # fmt: skip
+                        "QS206",
+                        "an extent is a positive integer known at compile time",
+                        dim.span,
+                        label=self.ev.shown(value),
+                        notes=self.ev.where(dim, self.scope),
+                    )
                 return None
         return tuple(axes)
 
@@ -132,9 +137,11 @@ class _ModelBuilder:
         ):
             if axes is not None:
                 self.ev.report.error(
-                    "QS206", f"parameter `{decl.name}` must be an array of angles or reals of known shape", decl.type.span,
+                    "QS206",
+                    f"parameter `{decl.name}` must be an array of angles or reals of known shape",
+                    decl.type.span,
                     label=shape_text(decl.type.kind, axes),
-                )  # fmt: skip
+                )
             self.scope.bind(decl.name, UNKNOWN)
             return
         shape = cast("tuple[int, ...]", axes)
@@ -149,7 +156,7 @@ class _ModelBuilder:
             if isinstance(value, float) and ((low is not None and value < low) or (high is not None and value > high)):
                 self.ev.report.error("QS203", f"`{decl.name}` starts outside its range", decl.span, label=str(value))
                 break
-        kind = cast(Literal["angle", "real", "prob"], decl.type.kind)
+        kind = decl.type.kind
         self.parameters.append(Parameter(decl.name, kind, shape, initial, low, high, decl.frozen))
         tensor = self.ev.graph.input(Input(decl.name, "parameter", Type("real", shape)))
         self.scope.bind(decl.name, tensor, declared=decl.type, span=decl.name_span)
@@ -178,9 +185,12 @@ class _ModelBuilder:
         if not isinstance(value, Unknown):
             label = shape_text(decl.type.kind, found) if found is not None else describe(value)
             self.ev.report.error(
-                "QS201", f"the initial value of `{decl.name}` has another shape", decl.value.span, label=label,
+                "QS201",
+                f"the initial value of `{decl.name}` has another shape",
+                decl.value.span,
+                label=label,
                 expected=shape_text(decl.type.kind, shape),
-            )  # fmt: skip
+            )
         return None
 
     def _distribution(self, node: ast.Expr) -> Distribution | None:
@@ -229,9 +239,12 @@ class _ModelBuilder:
         whole = role == "tokens" or (role == "label" and kind in ("bit", "nat", "int"))
         if (role == "tokens" and len(axes) != 1) or (role == "numbers" and dynamic) or (role == "label" and axes):
             self.ev.report.error(
-                "QS207", f"`{decl.name}` is nothing that a data file can hold", decl.type.span, label=shape_text(kind, axes),
+                "QS207",
+                f"`{decl.name}` is nothing that a data file can hold",
+                decl.type.span,
+                label=shape_text(kind, axes),
                 help="tokens: int[S] in 0..vocab;  x: real[4];  label: bit",
-            )  # fmt: skip
+            )
             self.scope.bind(decl.name, UNKNOWN)
             return
         classes = None
@@ -293,22 +306,25 @@ class _ModelBuilder:
                         self._flow(node.body, inner)
                         self.ev.graph.relabel(first, f"[{k}]")
                 case ast.Predict():
-                    value = self.ev.tensor(self.ev.expr(node.value, scope), node.value.span)
-                    if value is not None and any(isinstance(axis, str) for axis in value.written):
-                        self.ev.report.error(
-                            "QS201", "a prediction has a known shape", node.value.span, label=describe(value),
-                            help=f"predict mean({node.value.span.text}, axis = 0)",
-                        )  # fmt: skip
-                        value = None
-                    if value is not None:
-                        self.predict = self._per_record(self.ev.graph.real(value))
-                        self.scope.bind("predict", self.predict, span=node.span)
-                    else:
-                        self.scope.bind("predict", UNKNOWN)
+                    self._predict(node, scope)
                 case ast.Let():
                     let(self.ev, node, scope)
                 case ast.Require():
                     require(self.ev, node, scope)
+
+    def _predict(self, node: ast.Predict, scope: Scope) -> None:
+        tensor = self.ev.tensor(self.ev.expr(node.value, scope), node.value.span)
+        if tensor is not None and len(tensor.written) != len(tensor.type.static):
+            self.ev.report.error(
+                "QS201",
+                "a prediction has a known shape",
+                node.value.span,
+                label=describe(tensor),
+                help=f"predict mean({node.value.span.text}, axis = 0)",
+            )
+            tensor = None
+        self.predict = None if tensor is None else self._per_record(self.ev.graph.real(tensor))
+        self.scope.bind("predict", self.predict or UNKNOWN, span=node.span)
 
     def _per_record(self, tensor: Tensor) -> Tensor:
         """The value with one row a record, where the model has data."""
@@ -322,9 +338,12 @@ class _ModelBuilder:
             return None
         if value.written:
             self.ev.report.error(
-                "QS201", "a loss is one number for each record", node.value.span, label=describe(value),
+                "QS201",
+                "a loss is one number for each record",
+                node.value.span,
+                label=describe(value),
                 help=f"loss sum({node.value.span.text})",
-            )  # fmt: skip
+            )
             return None
         try:
             return self._per_record(self.ev.graph.real(value))

@@ -17,8 +17,16 @@ class Sign(Enum):
 
 
 _MAPS = frozenset({"broadcast", "reshape", "select", "slice", "token", "spread", "real", "sum", "mean"})
-_ALWAYS = {"exp": Sign.POSITIVE, "sigmoid": Sign.POSITIVE, "softmax": Sign.POSITIVE, "relu": Sign.NONNEGATIVE,
-           "sqrt": Sign.NONNEGATIVE, "abs": Sign.NONNEGATIVE, "length": Sign.POSITIVE, "position": Sign.NONNEGATIVE}  # fmt: skip
+_ALWAYS = {
+    "exp": Sign.POSITIVE,
+    "sigmoid": Sign.POSITIVE,
+    "softmax": Sign.POSITIVE,
+    "relu": Sign.NONNEGATIVE,
+    "sqrt": Sign.NONNEGATIVE,
+    "abs": Sign.NONNEGATIVE,
+    "length": Sign.POSITIVE,
+    "position": Sign.NONNEGATIVE,
+}
 
 
 def sign(graph: Graph, tensor: Tensor) -> Sign:

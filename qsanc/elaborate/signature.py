@@ -1,8 +1,8 @@
 """Binding a template's generics and parameters to what it is called with.
 
-A generic is what the call says; else what the shapes of the arguments and the lengths of the registers make it (every dim
-that is affine in one unknown generic is solved: `depth + 2` against 6 gives depth = 4); else its default. Then every
-written dim is compared with what was passed.
+A generic is what the call says; else what the shapes of the arguments and the lengths of the registers make it (each
+dim that is affine in one unknown generic is solved: `depth + 2` against 6 gives depth = 4); else its default. Then
+every written dim is compared with what was passed.
 """
 
 from __future__ import annotations
@@ -87,8 +87,9 @@ class Binding:
 
     def __init__(self, ev: Evaluator, template: Template, span: Span) -> None:
         self.ev = ev
-        self.item = template.definition.item
-        assert isinstance(self.item, (ast.Ansatz, ast.Circuit, ast.Attention))
+        item = template.definition.item
+        assert isinstance(item, (ast.Ansatz, ast.Circuit, ast.Attention))
+        self.item: ast.Ansatz | ast.Circuit | ast.Attention = item
         self.generics = {g.name: g for g in self.item.generics}
         self.scope = Scope(template.definition.module)
         self.span = span
@@ -98,8 +99,8 @@ class Binding:
             self.scope.bind(name, value, text=place.text, span=place)
             self._explicit.add(name)
 
-    def infer(self, given: dict[str, Argument], registers: dict[str, Wires]) -> bool:
-        """Bind every generic; False after an error."""
+    def infer(self, given: dict[str, Argument], registers: dict[str, Wires], *, entry: bool = False) -> bool:
+        """Bind every generic; False after an error. `entry`: nobody calls, so that sizes come from outside."""
         facts: list[tuple[ast.Expr, Axis, str, Span]] = []
         for param in self.item.params:
             axes = axes_of(given[param.name].value) if param.name in given else None
@@ -121,17 +122,17 @@ class Binding:
                 self.scope.bind(generic.name, self.ev.expr(generic.default, self.scope), text=None)
         good = True
         for generic in self.item.generics:
-            entry = self.scope.entries.get(generic.name)
-            if entry is None:
+            bound = self.scope.entries.get(generic.name)
+            if bound is None:
                 self.ev.report.error(
                     "QS202",
                     f"generic `{generic.name}` of `{self.item.name}` cannot be inferred here",
                     self.span,
-                    help=f"{self.item.name}[{generic.name} = 2]",
+                    help=f"--set {generic.name}=2" if entry else f"{self.item.name}[{generic.name} = 2]",
                 )
                 good = False
             else:
-                good &= self._legal(generic, entry)
+                good &= self._legal(generic, bound)
         return good
 
     def _solve(self, dim: ast.Expr, axis: Axis, source: str, place: Span) -> bool:

@@ -119,7 +119,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Template:
-    """A definition with the generics given so far: `entangler[depth = 2]`. Values come with the text they were written as."""
+    """A definition with the generics given so far: `entangler[depth = 2]`. Values come with the text they stood as."""
 
     definition: Definition
     generics: tuple[tuple[str, Value, Span], ...] = ()
