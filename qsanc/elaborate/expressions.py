@@ -552,7 +552,8 @@ class Evaluator:
     def with_generics(self, template: Template, args: tuple[ast.Arg, ...], scope: Scope) -> Value:
         """A template with generics given in square brackets, in order or by name."""
         item = template.definition.item
-        names = [g.name for g in getattr(item, "generics", ())]
+        generics: tuple[ast.Generic, ...] = getattr(item, "generics", ())
+        names = [g.name for g in generics if g.type is None or g.type.kind != "dim"]  # a dim follows from the arguments
         given = list(template.generics)
         for position, arg in enumerate(args):
             name = arg.name or (names[position] if position < len(names) else None)
