@@ -250,6 +250,7 @@ _ROWS = (
         qasm="cry", braket=None, control=(1, "ry"), real=True),
     _gate("crz", 2, "Controlled rz.", _controlled_half(_Z),
         _echo("rz", "cx"),
+        _to(_on("rz", _HALF, 1), _on("rzz", _MINUS_HALF, 0, 1)),
         _to(_on("h", 1), _on("crx", _A, 0, 1), _on("h", 1)),
         _to(_on("cphaseshift", _A, 0, 1), _on("phaseshift", _MINUS_HALF, 0)),
         qasm="crz", braket=None, control=(1, "rz"), diagonal=True),
