@@ -41,7 +41,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Operations that need circuits of earlier levels only, then the circuits that need those; True marks active ones."""
+    """Operations that need circuits of earlier levels only, then circuits that need those; True marks active ones."""
 
     steps: tuple[Step, ...]
     calls: tuple[tuple[CircuitCall, bool], ...]
