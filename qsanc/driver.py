@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 
 from qsanc.check.module import Module
 from qsanc.diagnostics import Diagnostic, QsanError, Severity
-from qsanc.elaborate import elaborate
+from qsanc.elaborate import check_all, elaborate
 from qsanc.ir.circuit import CircuitModule
 from qsanc.ir.program import Program
+from qsanc.passes.findings import findings
 from qsanc.passes.pipeline import O2, Pipeline, run, towards
 from qsanc.target import Backend, Capabilities, Executable
 
@@ -55,6 +56,13 @@ def compile_entry(
         raise QsanError(found)
     executables = {circuit.name: backend.lower(circuit) for circuit in program.modules}
     return Compiled(program, executables, backend.capabilities, (*warnings, *found))
+
+
+def check(module: Module, *, sizes: Mapping[str, int | float] | None = None) -> tuple[Diagnostic, ...]:
+    """The warnings of a file, without compiling it for a backend. Raises QsanError with everything that is wrong in it."""
+    programs, warnings = check_all(module, sizes)
+    seen = [finding for program in programs for circuit in program.modules for finding in findings(circuit)]
+    return (*module.warnings, *warnings, *seen)
 
 
 def optimise(program: Program, pipeline: Pipeline, *, verify: bool = False) -> Program:

@@ -69,16 +69,23 @@ def elaborate(
     return program, report.diagnostics
 
 
-def check_all(module: Module, sizes: Mapping[str, int | float] | None = None) -> tuple[Diagnostic, ...]:
-    """Everything that can be found in the file's items: warnings are returned, errors raised as `QsanError`."""
+def check_all(
+    module: Module, sizes: Mapping[str, int | float] | None = None
+) -> tuple[tuple[Program, ...], tuple[Diagnostic, ...]]:
+    """Everything that can be found in the file's items. Errors are raised as `QsanError`.
+
+    Returns the programs of the file's models, with stand-ins for what only data can tell, and warnings.
+    """
     report = Report()
+    programs: list[Program] = []
     used: set[str] = set()
     for name in entries(module):
         definition = module.names[name]
         assert isinstance(definition, Definition)
         if isinstance(definition.item, ast.Model):
             chosen = Sizes(sizes or {}, {})
-            _compile(report, definition, chosen, None)
+            program = _compile(report, definition, chosen, None)
+            programs += [program] if program is not None else []
             used.update(value.name for value in chosen.chosen)
         else:
             for diagnostic in _sampled(definition, sizes or {}):
@@ -97,7 +104,7 @@ def check_all(module: Module, sizes: Mapping[str, int | float] | None = None) ->
                 )
             )
     report.raise_errors()
-    return report.diagnostics
+    return tuple(programs), report.diagnostics
 
 
 def _compile(
