@@ -4,6 +4,7 @@
 
 for every gate of the table with one generator, on the same wires with only gates on other wires between: `rz(a) rz(b)`
 is `rz(a + b)`, and likewise phaseshift, crx, rzz and the others. Angles are affine in the slots, and so is their sum.
+Sums beyond 10 000 rad stay apart: their rounding could be seen in the results.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 from qsanc.ir.circuit import Angle, CircuitModule, Gate
 from qsanc.ir.gates import GATES
 from qsanc.passes.rewrite import each_body, join, operands
+
+_LARGEST = 1e4
 
 
 def merge(module: CircuitModule) -> CircuitModule:
@@ -23,4 +26,6 @@ def same_axis(earlier: Gate, later: Gate) -> tuple[Gate, ...] | None:
     if earlier.name != later.name or GATES[earlier.name].generator is None or operands(earlier) != operands(later):
         return None
     total = earlier.angles[0] + later.angles[0]
+    if any(abs(number) > _LARGEST for number in (total.constant, *(c for _, c in total.terms))):
+        return None
     return () if total == Angle() else (Gate(earlier.name, earlier.wires, (total,), earlier.span),)
