@@ -65,7 +65,8 @@ class Marginal:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Readings:
-    """The settings of a module, and how each result reads them: None for an overlap, which has circuits of its own."""
+    """The settings of a module, and how each result reads them. None is for an overlap, which has circuits of its own,
+    and for a state, which cannot be measured."""
 
     settings: tuple[Setting, ...]
     results: tuple[Scores | Marginal | None, ...]
@@ -98,7 +99,7 @@ class Readings:
         elif isinstance(reading, Marginal):
             value, variance = _marginal(outcomes(reading.setting), reading.places, shots)
         else:
-            raise CompilerBug(f"result {result} is an overlap and reads no setting")
+            raise CompilerBug(f"result {result} is an overlap or a state and reads no setting")
         return Estimate(value) if shots is None else Estimate(value, variance, shots)
 
 
@@ -130,12 +131,10 @@ def _marginal(counts: Floats, places: tuple[int, ...], shots: int | None) -> tup
 
 
 def readings(module: CircuitModule) -> Readings:
-    """Settings and readings of a module. Raises `CompilerBug` on a state, which shots cannot give."""
+    """Settings and readings of a module."""
     observables: dict[int, list[Observable]] = {}
     for result in module.results:
-        if isinstance(result, State):
-            raise CompilerBug("a state cannot be measured with shots")
-        if not isinstance(result, Overlap):
+        if not isinstance(result, Overlap | State):
             observables.setdefault(result.segment, []).append(_observed(result))
     settings: list[Setting] = []
     home: dict[tuple[int, Pauli], int] = {}
