@@ -145,7 +145,7 @@ class Lowered:
             read = readout.values(ends[segment], wanted)
             same = not self.plan.segments[segment].per_row
             for k, value in read.items():
-                values[k] = np.repeat(value, rows, axis=0) if same else value
+                values[k] = value[np.zeros(rows, np.int64)] if same else value
         return values
 
     def columns_of(self, segment: int, rows: Ints) -> Ints:
