@@ -72,7 +72,7 @@ class Machine:
             if action >= 0:
                 self.push(action, token if self.actions is not None else None, token.start, token.end, 0, index)
                 return False
-            self._reduce(-1 - action, index)
+            self._reduce(-1 - action, index, token.start)
             if token.type == END and self.states[-1] == self._final:
                 self.result = self.values[-1]
                 return True
@@ -91,11 +91,10 @@ class Machine:
         for stack in (self.values, self.starts, self.ends, self.levels, self.firsts):
             del stack[height - 1 :]
 
-    def _reduce(self, number: int, index: int) -> None:
+    def _reduce(self, number: int, index: int, place: int) -> None:
         rule = self._rules[number]
         size = rule.size
         if size == 0:
-            place = self.ends[-1] if self.ends else 0
             value: object = []
             if self.actions is not None and (action := self.actions[number]) is not None:
                 value = action(place, place, *([None] * len(rule.picks)))

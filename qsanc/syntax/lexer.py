@@ -144,7 +144,8 @@ def _escapes(source: Source, word: str, at: int) -> Iterator[Diagnostic]:
             start = at + escape.start()
             yield Diagnostic(
                 "QS002", Severity.ERROR, f"unknown escape `{escape.group()}` in a string",
-                source.span(start, start + 2), "not an escape", expected='expected one of \\\\ \\" \\n \\t', help="write \\\\ for a backslash",
+                source.span(start, start + 2), "not an escape",
+                expected='expected one of \\\\ \\" \\n \\t', help="write \\\\ for a backslash",
             )  # fmt: skip
 
 
