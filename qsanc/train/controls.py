@@ -23,7 +23,7 @@ from qsanc.train.records import Records
 
 
 def majority(model: Model, train: Records, test: Records) -> Report | None:
-    """The commonest class of the training part (the first of equals), or the mean of its real labels, for all of `test`.
+    """The commonest class of the training part (the first of equals), or the mean of real labels, for all of `test`.
 
     It has no loss. None for a model without label.
     """

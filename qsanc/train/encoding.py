@@ -127,7 +127,7 @@ def _classes(
     if known is None:
         raise errors.fail(errors.data_mismatch(field.name, needs=True))
     if field.classes is not None and len(known.names) != field.classes:
-        findings.append(errors.label_count(known.names, field.classes, None, ""))
+        findings.append(errors.label_count("the training data", known.names, field.classes, None, ""))
         findings.raise_any()
     cells = table.columns[column]
     found = np.zeros(len(rows), dtype=np.int64)
@@ -157,7 +157,7 @@ def _numbers(
         if len(columns) == 1 and isinstance(cells[0], tuple):
             cells = _flattened(cells[0])
         if len(cells) != size:
-            title = f"{len(cells)} numbers for `{field.name}`"
+            title = f"{len(cells)} number{'s' if len(cells) != 1 else ''} for `{field.name}`"
             findings.add("QS912", title, row, columns[0], expected=f"{size}: {field.type.kind}{list(axes)}")
             continue
         for index, cell in enumerate(cells):

@@ -143,14 +143,14 @@ def too_few(name: str, found: int, wanted: int, reason: str) -> Diagnostic:
     )
 
 
-def label_count(found: Sequence[str], classes: int, span: Span | None, label: str) -> Diagnostic:
+def label_count(name: str, found: Sequence[str], classes: int, span: Span | None, label: str) -> Diagnostic:
     fewer = len(found) < classes
     return error(
         "QS916",
         f"the model has {classes} classes, the training data {'only ' if fewer else ''}{len(found)}",
         span,
         label=label,
-        notes=(f"labels found: {listed(found)}",),
+        notes=(f"labels in {name}: {listed(found)}",),
         help="check the labels" if fewer else "correct the label, or change the range of the label field of the model",
     )
 

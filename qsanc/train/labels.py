@@ -73,9 +73,11 @@ def learn(cells: Sequence[Cell], rows: Sequence[int], column: str, classes: int 
     What is wrong goes to `findings`, and the labels returned are then of no use.
     """
     first: dict[str, int] = {}
+    wrong = 0
     for row in rows:
         text = _spelled(cells[row])
         if text is None:
+            wrong += 1
             findings.add("QS914", f"the label in column `{column}` is missing", row, column)
         else:
             first.setdefault(text, row)
@@ -84,6 +86,7 @@ def learn(cells: Sequence[Cell], rows: Sequence[int], column: str, classes: int 
     if numeric:
         for text, value in values.items():
             if value is None or not math.isfinite(value):
+                wrong += 1
                 findings.add("QS912", f"the label {text} is not finite", first[text], column)
         distinct: dict[float, str] = {}
         for text, value in values.items():
@@ -91,6 +94,8 @@ def learn(cells: Sequence[Cell], rows: Sequence[int], column: str, classes: int 
         names = [distinct[value] for value in sorted(distinct)]
     else:
         names = sorted(first)
+    if wrong:
+        return Labels(tuple(names), False)
     whole = numeric and classes is not None and all(_is_class(values[name], classes) for name in names)
     if classes is not None and classes > len(names) > 1 and whole:
         return Labels(tuple(str(k) for k in range(classes)), True)
@@ -114,8 +119,8 @@ def _misfit(
 ) -> Diagnostic:
     """Points at the first label outside 0..classes, or else at the first one too many in the order of the file."""
     if len(names) <= classes:
-        return errors.label_count(names, classes, None, "")
+        return errors.label_count(findings.name, names, classes, None, "")
     outside = [name for name in names if numeric and not _is_class(values[name], classes)]
     culprit = min(outside, key=first.__getitem__) if outside else sorted(names, key=first.__getitem__)[classes]
     label = f"not in 0..{classes}" if outside else f"label number {classes + 1}"
-    return errors.label_count(names, classes, findings.place(first[culprit], column), label)
+    return errors.label_count(findings.name, names, classes, findings.place(first[culprit], column), label)

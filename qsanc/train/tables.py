@@ -60,6 +60,10 @@ class Findings:
         self._found: list[Diagnostic] = []
         self._count = 0
 
+    @property
+    def name(self) -> str:
+        return self._table.name
+
     def place(self, row: int, column: str | None = None) -> Span | None:
         """Where a cell stands (the whole row where its cells cannot be told apart), None for data from memory."""
         table = self._table
