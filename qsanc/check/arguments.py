@@ -53,6 +53,9 @@ def matched(
         formal = next((f for f in formals if f.name == arg.name), None)
         if formal is None and not free:
             findings.add(errors.unknown_argument(arg, callee, [f.name for f in formals if f.name not in given], thing))
+        elif formal is not None and formal.place_only:
+            findings.add(errors.named_by_place(arg, callee))
+            given.setdefault(formal.name, arg)
         elif arg.name in given:
             findings.add(errors.given_twice(arg, given[arg.name], callee, thing))
         else:
@@ -65,3 +68,9 @@ def matched(
     elif missing and not unknown_names:
         findings.add(errors.missing_arguments(code, callee, span, missing, thing, signature))
     return pairs
+
+
+def by_name(args: tuple[ast.Arg, ...], formals: Iterable[Formal]) -> dict[str, ast.Expr]:
+    """The arguments of a checked call by name; of a repeated one, the last."""
+    positional = [formal.name for formal in formals if not formal.named_only]
+    return {arg.name or positional[min(place, len(positional) - 1)]: arg.value for place, arg in enumerate(args)}

@@ -22,6 +22,7 @@ class Formal:
     name: str
     required: bool = True
     named_only: bool = False
+    place_only: bool = False
     repeated: bool = False
     takes: Sort = Sort.NUMBER
     context: Context | None = None
@@ -67,12 +68,17 @@ _TAKES: Mapping[str, tuple[Sort, Context | None]] = MappingProxyType(
 _FORMAL = re.compile(r"(?P<name>\w+)(: (?P<takes>\w+))?(?P<named>=)?(?P<mark>\?|\.\.\.)?")
 
 
-def _formal(text: str) -> Formal:
+def _formal(text: str, named: bool = True) -> Formal:
     match = _FORMAL.fullmatch(text)
     assert match is not None, text
     takes, context = _TAKES[match["takes"]] if match["takes"] else (Sort.NUMBER, None)
-    mark = match["mark"]
-    return Formal(match["name"], mark != "?", bool(match["named"]), mark == "...", takes, context)
+    by_name, mark = bool(match["named"]), match["mark"]
+    place_only = mark == "..." or not (named or by_name or mark == "?")
+    return Formal(match["name"], mark != "?", by_name, place_only, mark == "...", takes, context)
+
+
+# Where all arguments have names of their own; elsewhere, as in mathematics, only the optional ones have.
+_NAMED = frozenset({Context.INIT, Context.OPTIMIZER, Context.CHANNEL, Context.CHECK})
 
 
 def _row(call: str, gives: Sort | None, doc: str, *contexts: Context) -> Builtin:
@@ -80,7 +86,7 @@ def _row(call: str, gives: Sort | None, doc: str, *contexts: Context) -> Builtin
     if not parenthesis:
         return Builtin(name, frozenset(contexts), None, gives, doc)
     written = [text for text in rest.removesuffix(")").split(", ") if text]
-    formals = tuple(_formal(text) for text in written if text != "**")
+    formals = tuple(_formal(text, named=bool(_NAMED & set(contexts))) for text in written if text != "**")
     return Builtin(name, frozenset(contexts), formals, gives, doc, open_named="**" in written)
 
 

@@ -154,6 +154,16 @@ def positional_after_named(arg: ast.Arg, callee: str) -> Diagnostic:
     )
 
 
+def named_by_place(arg: ast.Arg, callee: str) -> Diagnostic:
+    return error(
+        "QS107",
+        f"`{callee}` knows `{arg.name}` by its place, not by name",
+        arg.span,
+        "a named argument",
+        help=instead(arg.value.span.text),
+    )
+
+
 def named_index(arg: ast.Arg, base: str) -> Diagnostic:
     return error(
         "QS107",
