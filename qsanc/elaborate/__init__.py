@@ -189,13 +189,13 @@ def _sampled(definition: Definition, sizes: Mapping[str, int | float]) -> tuple[
 def _samples(definition: Definition, sizes: Mapping[str, int | float]) -> Iterator[dict[str, int | float]]:
     item = definition.item
     assert isinstance(item, (ast.Circuit, ast.Attention, ast.Ansatz))
-    free = [g.name for g in item.generics if g.name not in sizes and (g.type is None or g.type.kind in ("nat", "int"))]
-    free += [
-        p.name
-        for p in item.params
-        if p.type.kind in ("nat", "int", "bit", "bool") and not p.type.dims and p.name not in sizes
-    ]
-    own = {g.name for g in item.generics} | {p.name for p in item.params}
-    fixed = {name: value for name, value in sizes.items() if name in own}
-    for values in itertools.product(_SAMPLES, repeat=len(free)):
-        yield {**fixed, **dict(zip(free, values, strict=True))}
+    scalars = [p for p in item.params if p.type.kind in ("nat", "int", "bit", "bool") and not p.type.dims]
+    numbers = [g for g in item.generics if g.type is None or g.type.kind in ("nat", "int")] + scalars
+    fixed = {declared.name: sizes[declared.name] for declared in numbers if declared.name in sizes}
+    free = [declared for declared in numbers if declared.name not in fixed]
+    needed = [declared.name for declared in free if declared.default is None]
+    for values in itertools.product(_SAMPLES, repeat=len(needed)):
+        yield {**fixed, **dict(zip(needed, values, strict=True))}
+    everything = [declared.name for declared in free]
+    for values in itertools.product(_SAMPLES, repeat=len(everything)):
+        yield {**fixed, **dict(zip(everything, values, strict=True))}

@@ -122,7 +122,7 @@ class _Block:
                 "QS602",
                 f"query and key of `{self.item.name}` differ",
                 result.span,
-                label=f"{len(places['key'])} observables here, {len(places['query'])} in query",
+                label=f"observables: {len(places['key'])} here, {len(places['query'])} in query",
             )
         score = next((part for part in self.item.parts if isinstance(part, ast.Score)), None)
         if score is None:

@@ -43,7 +43,7 @@ class Body:
             case ast.Require():
                 require(self.ev, node, scope)
             case ast.For():
-                for k in self.ev.repetitions(node.over, scope):
+                for k in self.ev.repetitions(node.over, scope) or ():
                     inner = scope.inner()
                     inner.bind(node.name, k, span=node.name_span)
                     self.run(node.body, inner)
@@ -113,18 +113,13 @@ class Body:
             for wire in operand.wires:
                 if wire in seen:
                     first = node.operands[seen[wire]]
-                    mentioned = [
-                        n
-                        for o in (first, node.operands[position])
-                        for a in o.index
-                        for n in self.ev.where(a.value, scope)
-                    ]
+                    indices = [arg.value for operand in (first, node.operands[position]) for arg in operand.index]
                     self.ev.report.error(
                         "QS302",
                         f"`{node.callee}` uses one qubit twice",
                         node.operands[position].span,
                         label=f"the same qubit as `{first.span.text}`",
-                        notes=tuple(dict.fromkeys(mentioned)),
+                        notes=self.ev.where(tuple(indices), scope),
                     )
                     return False
                 seen[wire] = position
@@ -243,7 +238,8 @@ def bind_register(ev: Evaluator, binding: Binding, register: ast.Register, wires
             f"register `{register.name}` of `{binding.item.name}` has another length",
             span,
             label=f"qubit[{len(wires.wires)}]",
-            expected=f"qubit[{expected[0]}]" + (f": [{dim.span.text}]" if dim.span.text != str(expected[0]) else ""),
+            expected=f"expected qubit[{expected[0]}]"
+            + (f": [{dim.span.text}]" if dim.span.text != str(expected[0]) else ""),
             notes=ev.where(dim, binding.scope),
         )
         return False

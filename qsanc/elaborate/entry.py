@@ -66,7 +66,9 @@ def declared_result(ev: Evaluator, binding: Binding, type_: ast.Type, value: Ten
             f"the result of `{binding.item.name}` has another shape",
             span,
             label=found,
-            expected=f"{type_.kind}[{', '.join(map(str, axes))}]: {type_.span.text}" if axes else type_.kind,
+            expected=f"expected {type_.kind}[{', '.join(map(str, axes))}]: {type_.span.text}"
+            if axes
+            else f"expected {type_.kind}",
         )
     if value.type.static == static:
         return value

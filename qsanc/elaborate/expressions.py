@@ -137,11 +137,11 @@ class Evaluator:
             return None
         return value
 
-    def repetitions(self, node: ast.Expr, scope: Scope) -> range:
-        """The values a loop runs through; empty after an error."""
+    def repetitions(self, node: ast.Expr, scope: Scope) -> range | None:
+        """The values a loop runs through; None after an error."""
         value = self.expr(node, scope)
         if isinstance(value, Unknown):
-            return range(0)
+            return None
         steps = value.integers() if isinstance(value, Interval) else None
         if steps is None:
             self.report.error(
@@ -150,10 +150,10 @@ class Evaluator:
                 node.span,
                 label=self.shown(value),
             )
-            return range(0)
+            return None
         if len(steps) > MOST_REPETITIONS:
             self.report.error("QS209", f"a loop of {len(steps)} rounds is longer than {MOST_REPETITIONS}", node.span)
-            return range(0)
+            return None
         return steps
 
     def shown(self, value: Value) -> str:
@@ -397,7 +397,10 @@ class Evaluator:
 
     def _comprehension(self, node: ast.Comprehension, scope: Scope) -> Value:
         items = []
-        for k in self.repetitions(node.over, scope):
+        steps = self.repetitions(node.over, scope)
+        if steps is None:
+            return UNKNOWN
+        for k in steps:
             inner = scope.inner()
             inner.bind(node.name, k, span=node.name_span)
             items.append(self.expr(node.body, inner))
@@ -461,8 +464,8 @@ class Evaluator:
             notes=self.where(arg.value, scope),
         )
 
-    def where(self, node: ast.Expr, scope: Scope) -> tuple[Note, ...]:
-        """The values of the names in an expression, for a note: `with l = 2, n = 4`."""
+    def where(self, node: ast.Expr | tuple[ast.Expr, ...], scope: Scope) -> tuple[Note, ...]:
+        """The values of the names in expressions, for a note: `with l = 2, n = 4`."""
         parts: dict[str, str] = {}
         for name in names_in(node):
             entry = scope.find(name) or self._global(name, scope.module)
@@ -611,8 +614,8 @@ def dotted(node: ast.Expr) -> str | None:
     return None
 
 
-def names_in(node: ast.Expr) -> list[str]:
-    """The names an expression mentions, in order, each once."""
+def names_in(node: ast.Expr | tuple[ast.Expr, ...]) -> list[str]:
+    """The names that expressions mention, in order, each once."""
     found: dict[str, None] = {}
     stack: list[object] = [node]
     while stack:

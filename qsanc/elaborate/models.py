@@ -189,7 +189,7 @@ class _ModelBuilder:
                 f"the initial value of `{decl.name}` has another shape",
                 decl.value.span,
                 label=label,
-                expected=shape_text(decl.type.kind, shape),
+                expected="expected " + shape_text(decl.type.kind, shape),
             )
         return None
 
@@ -299,7 +299,7 @@ class _ModelBuilder:
                         target = target.parent
                     target.bind(node.name, value, span=node.name_span)
                 case ast.Repeat():
-                    for k in self.ev.repetitions(node.over, scope):
+                    for k in self.ev.repetitions(node.over, scope) or ():
                         inner = scope.inner()
                         inner.bind(node.name, k, span=node.name_span)
                         first = len(self.ev.graph.probes)

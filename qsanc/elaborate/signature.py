@@ -34,12 +34,13 @@ from qsanc.syntax import ast
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Argument:
-    """What a parameter is given, with the text and the place of it. `entry` where it is a plain name."""
+    """What a parameter is given, and where that stands; `entry`, `name` and `scope` where it is a plain name."""
 
     value: Value
     span: Span
     entry: Entry | None = None
     name: str | None = None
+    scope: Scope | None = None
 
 
 def arguments(
@@ -57,8 +58,10 @@ def arguments(
         value = entry.value if entry else ev.expr(arg.value, scope)
         if isinstance(value, Unknown):
             return None
-        given[name] = Argument(
-            value, arg.value.span, entry, arg.value.name if isinstance(arg.value, ast.Name) else None
+        given[name] = (
+            Argument(value, arg.value.span, entry, arg.value.name, scope)
+            if isinstance(arg.value, ast.Name)
+            else Argument(value, arg.value.span)
         )
     missing = [param.name for param in params if param.name not in given and param.default is None]
     if missing:
@@ -95,6 +98,7 @@ class Binding:
         self.span = span
         self._from: dict[str, str] = {}
         self._explicit: set[str] = set()
+        self._contradicted = False
         for name, value, place in template.generics:
             self.scope.bind(name, value, text=place.text, span=place)
             self._explicit.add(name)
@@ -120,7 +124,7 @@ class Binding:
         for generic in self.item.generics:
             if self.scope.entries.get(generic.name) is None and generic.default is not None:
                 self.scope.bind(generic.name, self.ev.expr(generic.default, self.scope), text=None)
-        good = True
+        good = not self._contradicted
         for generic in self.item.generics:
             bound = self.scope.entries.get(generic.name)
             if bound is None:
@@ -142,6 +146,7 @@ class Binding:
             if isinstance(dim, ast.Name) and dim.name in self._from and not unknown:
                 bound = self.scope.entries[dim.name].value
                 if isinstance(bound, int) and isinstance(axis, int) and bound != axis:
+                    self._contradicted = True
                     self.ev.report.error(
                         "QS202",
                         f"generic `{dim.name}` of `{self.item.name}` is inferred two ways",
@@ -336,7 +341,9 @@ class Binding:
         help_ = ""
         declared = argument.entry.declared if argument.entry else None
         if declared is not None and argument.name:
-            notes = (Note(f"{argument.name} is {declared.span.text}", argument.entry.span if argument.entry else None),)
+            sizes = self.ev.where(declared.dims, argument.scope) if argument.scope else ()
+            text = " ".join([f"{argument.name} is {declared.span.text}", *(note.text for note in sizes)])
+            notes = (Note(text, argument.entry.span if argument.entry else None),)
             dims = [self._in_callers_words(dim.span.text) for dim in param.type.dims]
             if argument.entry and argument.entry.per_token and declared.dims:
                 dims.insert(0, declared.dims[0].span.text)
@@ -346,7 +353,7 @@ class Binding:
             f"shapes do not fit in the call of `{self.item.name}`",
             argument.span,
             label=label,
-            expected=wanted,
+            expected=f"expected {wanted}",
             notes=notes,
             help=help_,
         )
