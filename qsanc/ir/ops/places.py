@@ -15,6 +15,7 @@ from qsanc.ir.ops.definition import (
     Call,
     OpDef,
     ShapeError,
+    array_shape,
     axes_of,
     expect_inputs,
     expect_int,
@@ -71,7 +72,7 @@ def _sinusoid(call: Call, layout: Layout, x: Sequence[Array]) -> tuple[Array, ..
     longest = int(layout.lengths[result.rows[1]].max(initial=0))
     phase = np.arange(longest)[:, None] / 10000.0 ** ((place - place % 2) / max(width, 1))
     table = np.where(place % 2, np.cos(phase), np.sin(phase))
-    return (table[layout.place(result.rows)].reshape(-1, *result.static),)
+    return (table[layout.place(result.rows)].reshape(array_shape(result, layout)),)
 
 
 # pairs: the row numbers of s and of j for each pair (s, j)

@@ -246,34 +246,36 @@ def _right_rows(call: Call, layout: Layout, z: Array) -> Array:
 
 def _matmul(call: Call, layout: Layout, x: Sequence[Array]) -> tuple[Array, ...]:
     a, k, b = _matmul_sizes(call)
-    shape = array_shape(call.results[0], layout)
+    rows, shape = layout.count(call.inputs[0].rows), array_shape(call.results[0], layout)
     if not call.inputs[1].rows:
-        return ((x[0].reshape(-1, k) @ x[1].reshape(k, b)).reshape(shape),)
+        return ((x[0].reshape(rows * a, k) @ x[1].reshape(k, b)).reshape(shape),)
     z = _right_rows(call, layout, x[1])
     if a == b == 1:
-        return (np.einsum("rk,rk->r", x[0].reshape(-1, k), z.reshape(-1, k)).reshape(shape),)
-    return (np.matmul(x[0].reshape(-1, a, k), z.reshape(-1, k, b)).reshape(shape),)
+        return (np.einsum("rk,rk->r", x[0].reshape(rows, k), z.reshape(rows, k)).reshape(shape),)
+    return (np.matmul(x[0].reshape(rows, a, k), z.reshape(rows, k, b)).reshape(shape),)
 
 
 def _matmul_back(which: int, call: Call, layout: Layout, x: Sequence[Array], y: Array, y_bar: Array) -> Array:
     a, k, b = _matmul_sizes(call)
-    rows, given = call.inputs[0].rows, call.inputs[1].rows
+    space, given = call.inputs[0].rows, call.inputs[1].rows
+    rows = layout.count(space)
     if not given:
-        g = y_bar.reshape(-1, b)
+        g = y_bar.reshape(rows * a, b)
         if which == 0:
             return (g @ x[1].reshape(k, b).T).reshape(x[0].shape)
-        return (x[0].reshape(-1, k).T @ g).reshape(x[1].shape)
+        return (x[0].reshape(rows * a, k).T @ g).reshape(x[1].shape)
     if which == 0:
         z = _right_rows(call, layout, x[1])
         if a == b == 1:
-            return (y_bar.reshape(-1, 1) * z.reshape(-1, k)).reshape(x[0].shape)
-        x_bar = np.matmul(y_bar.reshape(-1, a, b), z.reshape(-1, k, b).swapaxes(1, 2))
+            return (y_bar.reshape(rows, 1) * z.reshape(rows, k)).reshape(x[0].shape)
+        x_bar = np.matmul(y_bar.reshape(rows, a, b), z.reshape(rows, k, b).swapaxes(1, 2))
         return np.asarray(x_bar.reshape(x[0].shape))
     if a == b == 1:
-        z_bar = y_bar.reshape(-1, 1) * x[0].reshape(-1, k)
+        z_bar = y_bar.reshape(rows, 1) * x[0].reshape(rows, k)
     else:
-        z_bar = np.matmul(x[0].reshape(-1, a, k).swapaxes(1, 2), y_bar.reshape(-1, a, b)).reshape(-1, k * b)
-    return segment_sum(z_bar, layout, rows, len(given)).reshape(x[1].shape)
+        product = np.matmul(x[0].reshape(rows, a, k).swapaxes(1, 2), y_bar.reshape(rows, a, b))
+        z_bar = product.reshape(rows, k * b)
+    return segment_sum(z_bar, layout, space, len(given)).reshape(x[1].shape)
 
 
 STATIC: Mapping[str, OpDef] = MappingProxyType(

@@ -119,19 +119,19 @@ def _attend_infer(types: Sequence[Type], attributes: Attributes) -> tuple[Type, 
 
 def _attend(call: Call, layout: Layout, x: Sequence[Array]) -> tuple[Array, ...]:
     w, v = call.inputs
-    values = x[1].reshape(-1, size(v))
+    values = x[1].reshape(len(x[1]), size(v))
     out = np.empty((layout.count(w.rows[:-1]), values.shape[1]))
     for m, n, pair, left, right in layout.blocks(w.rows):
         np.matmul(x[0][pair : pair + m * n].reshape(m, n), values[right : right + n], out=out[left : left + m])
-    return (out.reshape(-1, *v.static),)
+    return (out.reshape(len(out), *v.static),)
 
 
 def _attend_back(k: int, call: Call, layout: Layout, x: Sequence[Array], y: Array, y_bar: Array) -> Array:
     w, v = call.inputs
     width = size(v)
-    g = y_bar.reshape(-1, width)
+    g = y_bar.reshape(len(y_bar), width)
     if k == 0:
-        values = x[1].reshape(-1, width)
+        values = x[1].reshape(len(x[1]), width)
         w_bar = np.empty(x[0].shape)
         for m, n, pair, left, right in layout.blocks(w.rows):
             block = w_bar[pair : pair + m * n].reshape(m, n)
