@@ -77,19 +77,23 @@ def read(folder: Path, model: Model, recipe: Recipe) -> Progress:
             raise errors.fail(errors.damaged(str(folder / name), f"it holds an array `{key}`"))
         groups[group][rest] = array
     origin = str(folder / name)
-    parameters = fitted(model, groups["parameters"], origin=origin)
+    history = tuple(_epoch(epoch) for epoch in fields.objects("history"))
+    if [record.epoch for record in history] != list(range(1, fields.integer("epoch", 0) + 1)):
+        fields.wrong("history", "one entry for each finished epoch")
+    if fields.integer("best_epoch", 0) > len(history):
+        fields.wrong("best_epoch", "a finished epoch")
     return Progress(
-        parameters,
+        fitted(model, groups["parameters"], origin=origin),
         _state(model, recipe, groups["optimizer"], origin),
         fitted(model, groups["best"], origin=origin),
-        fields.integer("epoch", 0),
+        len(history),
         fields.integer("step", 0),
         fields.integer("total", 0),
         fields.number("loss_sum"),
         fields.integer("hits", 0),
         fields.integer("best_epoch", 0),
         fields.number("best_loss") if fields.has("best_loss") else None,
-        tuple(_epoch(epoch) for epoch in fields.objects("history")),
+        history,
         fields.number("seconds"),
     )
 

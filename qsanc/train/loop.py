@@ -71,7 +71,7 @@ def fit(
     train, valid = _data_of(model, train, valid)
     run = _Run(model, objective, recipe, train, valid, replace(context or Context(), seed=recipe.seed))
     saving = saving or Saving()
-    progress = progress or run.begin(start or initial(model, recipe.seed))
+    progress = run.begin(start or initial(model, recipe.seed)) if progress is None else run.resumed(progress)
     began = clock() - progress.seconds
     kept = clock()
     try:
@@ -156,6 +156,14 @@ class _Run:
     def begin(self, parameters: Parameters) -> Progress:
         free = {name: parameters[name] for name in self.wrt}
         return Progress(parameters, self.rule.start(free), parameters)
+
+    def resumed(self, progress: Progress) -> Progress:
+        if progress.step > self.steps or progress.total != progress.epoch * self.steps + progress.step:
+            title = (
+                f"the checkpoint has done {progress.total} steps, which is not epoch {progress.epoch + 1} of this data"
+            )
+            raise errors.fail(errors.resume_mismatch(title, "resume with the data and the batch size of the run"))
+        return progress
 
     def finished(self, progress: Progress) -> bool:
         return progress.epoch >= self.recipe.epochs or (progress.step == 0 and self.tired(progress))

@@ -17,7 +17,7 @@ from qsanc.driver import Compiled, compile_entry
 from qsanc.elaborate import elaborate
 from qsanc.grad.circuit import Method
 from qsanc.ir.program import Model, Recipe
-from qsanc.passes.pipeline import O2, Pipeline
+from qsanc.passes.model.pipeline import Level
 from qsanc.target import Backend
 from qsanc.train import errors, splits
 from qsanc.train.compiled import Compiled as CompiledObjective
@@ -25,6 +25,7 @@ from qsanc.train.data import Coding, divide, learn
 from qsanc.train.encoding import encode
 from qsanc.train.records import Records
 from qsanc.train.tables import Table
+from qsanc.train.words import Vocabulary
 
 PartName = Literal["train", "valid", "test"]
 Grad = Literal["auto", "parameter_shift", "adjoint", "spsa"]
@@ -100,9 +101,11 @@ def assemble(
     recipe: Recipe | None = None,
     shots: int | None = None,
     independent: bool = False,
-    pipeline: Pipeline = O2,
+    level: Level = "O2",
+    vocabulary: Vocabulary | None = None,
 ) -> Task:
-    """The task of training the model `entry` on these tables. `recipe` stands for the one of the model.
+    """The task of training the model `entry` on these tables. `recipe` stands for the one of the model,
+    `vocabulary` for the one of the training part.
 
     Raises QsanError for everything that is wrong with model, data or settings; nothing has run then.
     """
@@ -111,7 +114,7 @@ def assemble(
     if (tables is None) != (not model.fields):
         raise errors.fail(errors.data_mismatch(model.name, needs=tables is None))
     if tables is None:
-        compiled = compile_entry(module, entry, backend, sizes=sizes, pipeline=pipeline, shots=shots)
+        compiled = compile_entry(module, entry, backend, sizes=sizes, level=level, shots=shots, independent=independent)
         return _task(compiled, recipe, Coding(), {}, shots, independent)
     division = divide(
         model,
@@ -124,8 +127,17 @@ def assemble(
         columns=tables.columns,
     )
     coding = learn(model, division.train, columns=tables.columns, truncate=tables.truncate)
+    if vocabulary is not None:
+        coding = replace(coding, vocabulary=vocabulary)
     compiled = compile_entry(
-        module, entry, backend, sizes=sizes, data_sizes=data_sizes(model, coding), pipeline=pipeline, shots=shots
+        module,
+        entry,
+        backend,
+        sizes=sizes,
+        data_sizes=data_sizes(model, coding),
+        level=level,
+        shots=shots,
+        independent=independent,
     )
     model = compiled.program.models[0]
     named: tuple[PartName, ...] = ("train", "valid", "test")

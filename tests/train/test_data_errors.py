@@ -31,11 +31,14 @@ def told(diagnostic: Diagnostic) -> str:
 
 def findings(file: Path) -> tuple[Diagnostic, ...]:
     with pytest.raises(QsanError) as caught:
-        table = read_table(file, name=file.name)
-        model = NUMBERS if "x_0" in table.columns or "x" in table.columns else TEXT
-        part = Part.whole(table)
-        encode(model, part, learn(model, part))
+        read_and_encode(file)
     return caught.value.diagnostics
+
+
+def read_and_encode(file: Path) -> None:
+    table = read_table(file, name=file.name)
+    model = NUMBERS if "x_0" in table.columns or "x" in table.columns else TEXT
+    encode(model, Part.whole(table), learn(model, Part.whole(table)))
 
 
 def test_what_is_said_about_wrong_files(golden: Callable[[Path, str], None]) -> None:
