@@ -1,15 +1,16 @@
 """The whole flow on one screen: from a file to circuits that a backend has lowered.
 
-    Path    -> Module       `check.imports`: read, parse, resolve, check, with all that is imported
-    Module  -> Program      `elaborate`: one entry, templates expanded, every size a number
-    Program -> Program      `passes`: pure rewrites, verified; then decomposition towards the backend's gates
-    Program -> Compiled     target diagnostics, then `backend.lower`
+Path    -> Module       `check.imports`: read, parse, resolve, check, with all that is imported
+Module  -> Program      `elaborate`: one entry, templates expanded, every size a number
+Program -> Program      `passes`: pure rewrites, verified; then decomposition towards the backend's gates
+Program -> Compiled     target diagnostics, then `backend.lower`
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from qsanc.check.module import Module
 from qsanc.diagnostics import Diagnostic, QsanError, Severity
@@ -17,8 +18,11 @@ from qsanc.elaborate import check_all, elaborate
 from qsanc.ir.circuit import CircuitModule
 from qsanc.ir.program import Program
 from qsanc.passes.findings import findings
-from qsanc.passes.pipeline import O2, Pipeline, run, towards
+from qsanc.passes.model.pipeline import Level, run_model
+from qsanc.passes.pipeline import O0, O1, O2, run, towards
 from qsanc.target import Backend, Capabilities, Executable
+
+PIPELINES = MappingProxyType({"O0": O0, "O1": O1, "O2": O2})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,17 +43,19 @@ def compile_entry(
     sizes: Mapping[str, int | float] | None = None,
     data_sizes: Mapping[str, int] | None = None,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
-    pipeline: Pipeline = O2,
+    level: Level = "O2",
     verify: bool = False,
     shots: int | None = None,
+    independent: bool = False,
 ) -> Compiled:
     """Compile the model or circuit `entry` of a checked file for `backend`.
 
-    `sizes`, `data_sizes` and `shapes` are those of `elaborate`. With `verify` every pass is tested on random bindings.
-    Raises QsanError with all that the first failing phase finds; target diagnostics are those of the last phase.
+    `sizes`, `data_sizes` and `shapes` are those of `elaborate`. With `verify` every pass is tested on random bindings; with
+    `independent` equal tokens are not computed once but each by itself. Raises QsanError with all that the first failing
+    phase finds; target diagnostics are those of the last one.
     """
     program, warnings = elaborate(module, entry=entry, sizes=sizes, data_sizes=data_sizes, shapes=shapes)
-    program = optimise(program, pipeline, verify=verify)
+    program = optimise(program, level, verify=verify, independent=independent)
     program = decompose_towards(program, backend.capabilities, verify=verify)
     found = [diagnostic for circuit in program.modules for diagnostic in backend.check(circuit, shots=shots)]
     if any(diagnostic.is_error for diagnostic in found):
@@ -65,9 +71,11 @@ def check(module: Module, *, sizes: Mapping[str, int | float] | None = None) -> 
     return (*module.warnings, *warnings, *seen)
 
 
-def optimise(program: Program, pipeline: Pipeline, *, verify: bool = False) -> Program:
-    """The program with every circuit module taken through the pipeline."""
-    return replace(program, modules=tuple(run(circuit, pipeline, verify=verify) for circuit in program.modules))
+def optimise(program: Program, level: Level, *, verify: bool = False, independent: bool = False) -> Program:
+    """The program after the passes of this level, over circuits and then over functions."""
+    modules = tuple(run(circuit, PIPELINES[level], verify=verify) for circuit in program.modules)
+    functions = (run_model(function, modules, level, share_equal=not independent) for function in program.functions)
+    return replace(program, modules=modules, functions=tuple(functions))
 
 
 def decompose_towards(program: Program, capabilities: Capabilities, *, verify: bool = False) -> Program:

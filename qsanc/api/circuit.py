@@ -1,0 +1,160 @@
+"""Circuits as functions of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from qsanc import registry
+from qsanc.api.names import item_of, module_of, only
+from qsanc.check.module import Module
+from qsanc.driver import Compiled, compile_entry
+from qsanc.elaborate import elaborate, entries
+from qsanc.grad.reverse import evaluate, prepare
+from qsanc.ir.draw import draw
+from qsanc.ir.layout import Layout
+from qsanc.syntax import ast
+from qsanc.target import Bindings, Context, Floats, Request
+from qsanc.train import errors
+
+
+def compile(
+    source: str | Path, entry: str | None = None, *, backend: str = "numpy", shots: int | None = None
+) -> Circuit:
+    """A circuit, or the state that an ansatz prepares, as a function of arrays.
+
+    `source` is a file, or program text (a `str` with a line break); `entry` is needed where the file has several.
+    Raises QsanError.
+
+    >>> import math, qsanc
+    >>> turn = qsanc.compile('''qsan 1.0
+    ... circuit turn(t: angle) on q: qubit -> real { ry(t) q; return expval(Z(q)); }
+    ... ''')
+    >>> round(float(turn(math.pi / 3)), 12)
+    0.5
+    """
+    module = module_of(source)
+    if entry is None:
+        named = [name for name in entries(module) if not isinstance(item_of(module, name), ast.Model)]
+        entry = only(named, "circuit", module)
+    return Circuit(module, entry, backend, shots)
+
+
+class Circuit:
+    """A circuit as a function: call it with arrays, in the order of its parameters or by name.
+
+    Generics follow from the shapes of the arguments; those that do not are given by name as integers, as are integer
+    parameters. An ansatz returns the state that it prepares from |0...0>, complex128[2^qubits], qubit 0 the most
+    significant. Raises QsanError for arguments that do not fit.
+    """
+
+    def __init__(self, module: Module, entry: str, backend: str = "numpy", shots: int | None = None) -> None:
+        item = item_of(module, entry)
+        if not isinstance(item, ast.Circuit | ast.Ansatz):
+            known = [name for name in entries(module) if isinstance(item_of(module, name), ast.Circuit | ast.Ansatz)]
+            title = f"{module.file.source.name} has no circuit `{entry}`"
+            raise errors.fail(errors.error("QS101", title, help=errors.near(entry, known) or errors.listed(known)))
+        self._module, self._entry, self._item = module, entry, item
+        self._backend, self._shots = registry.load(backend), shots
+        self._compiled: dict[tuple[tuple[tuple[str, object], ...], ...], Compiled] = {}
+
+    def __repr__(self) -> str:
+        return f"<qsanc circuit {self._entry}({', '.join(param.name for param in self._item.params)})>"
+
+    def __call__(self, *arguments: ArrayLike, seed: int = 0, **named: ArrayLike) -> NDArray[np.generic]:
+        """The declared result, float64 of its shape; `seed` is that of the samples where there are shots."""
+        sizes, arrays = self._bound(arguments, named)
+        compiled = self._for(sizes, {name: array.shape for name, array in arrays.items()})
+        if not compiled.program.functions:
+            return self._state(compiled, arrays)
+        function = compiled.program.function(self._entry)
+        inputs = {value.name: arrays[value.name][np.newaxis] for value in function.inputs}
+        result = evaluate(
+            prepare(function, compiled.program.modules, ("result",)),
+            compiled.executables,
+            inputs,
+            Layout(1),
+            context=Context(seed=seed, purpose="inference"),
+            shots=self._shots,
+        )["result"]
+        rows = function.types()[function.output("result")].rows
+        return np.asarray(result[0] if rows else result)
+
+    def draw(self, *, width: int = 100, **sizes: int) -> str:
+        """The circuit as text, with these generics and integer parameters, in lines of about `width` characters."""
+        (module, *_) = elaborate(self._module, entry=self._entry, sizes=sizes)[0].modules
+        return draw(module, width=width)
+
+    def _bound(
+        self, arguments: tuple[ArrayLike, ...], named: Mapping[str, ArrayLike]
+    ) -> tuple[dict[str, int], dict[str, Floats]]:
+        """Integers (generics and integer parameters) and arrays, by name."""
+        parameters = {param.name: param for param in self._item.params}
+        generics = [generic.name for generic in self._item.generics]
+        if len(arguments) > len(parameters):
+            self._misfit(f"takes {len(parameters)} arguments, not {len(arguments)}")
+        given = dict(zip(parameters, arguments, strict=False))
+        for name, value in named.items():
+            if name in given:
+                self._misfit(f"gets `{name}` twice")
+            if name not in parameters and name not in generics:
+                self._misfit(f"has no parameter `{name}`", errors.near(name, [*parameters, *generics]))
+            given[name] = value
+        missing = [name for name, parameter in parameters.items() if name not in given and parameter.default is None]
+        if missing:
+            self._misfit(f"needs {errors.listed(f'`{name}`' for name in missing)}")
+        whole = [name for name, parameter in parameters.items() if parameter.type.kind in ("nat", "int", "bit", "bool")]
+        sizes, arrays = {}, {}
+        for name, value in given.items():
+            array = self._array(name, value)
+            if name not in generics and name not in whole:
+                arrays[name] = array
+            elif array.shape or array != np.floor(array):
+                self._misfit(f"needs a whole number for `{name}`")
+            else:
+                sizes[name] = int(array)
+        return sizes, arrays
+
+    def _array(self, name: str, value: ArrayLike) -> Floats:
+        try:
+            array = np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError):
+            self._misfit(f"needs numbers in rows of equal length for `{name}`")
+        if not np.isfinite(array).all():
+            self._misfit(f"needs finite numbers for `{name}`")
+        return array
+
+    def _misfit(self, what: str, help: str = "") -> NoReturn:
+        signature = f"{self._entry}({', '.join(f'{p.name}: {p.type.span.text}' for p in self._item.params)})"
+        raise errors.fail(
+            errors.error("QS201", f"`{self._entry}` {what}", self._item.name_span, expected=signature, help=help)
+        )
+
+    def _for(self, sizes: Mapping[str, int], shapes: Mapping[str, tuple[int, ...]]) -> Compiled:
+        key = (tuple(sorted(sizes.items())), tuple(sorted(shapes.items())))
+        if key not in self._compiled:
+            self._compiled[key] = compile_entry(
+                self._module, self._entry, self._backend, sizes=sizes, shapes=shapes, shots=self._shots
+            )
+        return self._compiled[key]
+
+    def _state(self, compiled: Compiled, arrays: Mapping[str, Floats]) -> NDArray[np.generic]:
+        (module,) = compiled.program.modules
+        values = {
+            f"{name}[{', '.join(map(str, place))}]" if place else name: array[place]
+            for name, array in arrays.items()
+            for place in np.ndindex(*array.shape)
+        }
+        computed = [slot for slot in module.slots if slot not in values]
+        if computed:
+            self._misfit("computes angles that are not affine in its arguments; a circuit that applies it can be run")
+        bindings = Bindings(
+            np.array([values[slot] for slot in module.shared]), np.array([[values[slot] for slot in module.items]])
+        )
+        executable = compiled.executables[module.name]
+        results = executable.collect(executable.submit(Request(bindings, (0,)), Context(purpose="inference")))
+        return np.asarray(results.estimates[0].value[0])
