@@ -100,7 +100,8 @@ def simplify(function: Function, modules: Modules) -> Function:
         x = tuple(rename[number] for number in operation.inputs)
         found = rule(_Writer(graph, made), operation, x) if rule else None
         if found is None:
-            made[graph.copy(operation, rename)] = graph.body[-1]
+            first = graph.copy(operation, rename)
+            made[first] = graph.body[-1]
         else:
             rename[operation.first] = found
 
