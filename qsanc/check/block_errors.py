@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
+from qsanc.check.errors import gate_suggestion
 from qsanc.check.report import a_or_an, error, first_here, instead, quoted, suggestion, warning
 from qsanc.diagnostics import Diagnostic, Note
-from qsanc.ir.gates import GATES
 from qsanc.source import Span
 from qsanc.syntax import ast
-
-_EXAMPLES: Mapping[str, str] = {
-    "encode": "encode { h q; }",
-    "query": "query { } -> Z(q[0]);",
-    "key": "key { } -> Z(q[0]);",
-    "value": "value { } -> [Z(q[0])];",
-    "score": "score exp(-(query - key)^2);",
-    "params": "params { w: real = 0; }",
-    "flow": "flow { predict sigmoid(x); }",
-    "loss": "loss mse(predict, label);",
-    "predict": "predict sigmoid(x);",
-}
 
 # ---- parts -------------------------------------------------------------------------------------------------------
 
 
-def missing_part(role: str, span: Span, owner: str) -> Diagnostic:
-    return error("QS601", f"{owner} has no `{role}`", span, f"`{role}` is missing", help=f"add `{_EXAMPLES[role]}`")
+def missing_part(role: str, span: Span, owner: str, example: str) -> Diagnostic:
+    return error("QS601", f"{owner} has no `{role}`", span, f"`{role}` is missing", help=f"add `{example}`")
 
 
 def repeated_part(role: str, span: Span, first: Span, owner: str) -> Diagnostic:
@@ -40,9 +28,7 @@ def repeated_part(role: str, span: Span, first: Span, owner: str) -> Diagnostic:
     )
 
 
-def return_missing(circuit: ast.Circuit) -> Diagnostic:
-    register = circuit.registers[0]
-    qubit = f"{register.name}[0]" if register.type.dims else register.name
+def return_missing(circuit: ast.Circuit, qubit: str) -> Diagnostic:
     return error(
         "QS601",
         f"circuit `{circuit.name}` has no `return`",
@@ -85,13 +71,13 @@ def predict_in_repeat(found: ast.Predict) -> Diagnostic:
     )
 
 
-def value_unmeasured(part: ast.Part) -> Diagnostic:
+def value_unmeasured(part: ast.Part, qubit: str) -> Diagnostic:
     return error(
         "QS601",
         "`value` has no observables",
         part.span,
         "what a token passes on are numbers, not a state",
-        help="end it with observables: `-> [Z(q[0])];`",
+        help=instead(f"{part.span.text} -> [Z({qubit})];"),
     )
 
 
@@ -143,7 +129,7 @@ def assigned(name: str, span: Span, role: str, first: Span | None) -> Diagnostic
 # ---- recursion and imports ---------------------------------------------------------------------------------------
 
 
-def recursion(chain: Sequence[str], span: Span) -> Diagnostic:
+def recursion(chain: Sequence[str], span: Span, role: str) -> Diagnostic:
     path = " -> ".join(chain)
     title = f"`{chain[0]}` uses itself" if len(chain) == 2 else f"`{chain[0]}` uses itself by way of `{chain[1]}`"
     return error(
@@ -152,7 +138,7 @@ def recursion(chain: Sequence[str], span: Span) -> Diagnostic:
         span,
         f"{path}",
         notes=(Note("everything is expanded before it runs, and this would never end"),),
-        help="repeat with `for i in 0..n`",
+        help="repeat with `for i in 0..n`" if role == "ansatz" else "give one of them a value of its own",
     )
 
 
@@ -162,11 +148,11 @@ def unknown_import(part: ast.ImportName, target: str, known: Iterable[str]) -> D
     return error("QS101", title, span, "not declared there", help=suggestion(part.name, known))
 
 
-def import_missing(item: ast.Import, why: str, known: Iterable[str] = ()) -> Diagnostic:
+def import_missing(item: ast.Import, why: str, known: Iterable[str] = (), *, help: str = "") -> Diagnostic:
     close = suggestion(item.target, known)
     if close and item.is_file:
         close = close.replace("`", '`"', 1)[:-1] + '"`'
-    return error("QS104", f"cannot import `{item.target}`", item.target_span, why, help=close)
+    return error("QS104", f"cannot import `{item.target}`", item.target_span, why, help=help or close)
 
 
 def import_cycle(item: ast.Import, chain: Sequence[str]) -> Diagnostic:
@@ -216,7 +202,7 @@ def loss_without_predict(loss: ast.Loss) -> Diagnostic:
 
 
 def unknown_noise_gate(name: str, span: Span) -> Diagnostic:
-    return error("QS101", f"unknown gate `{name}`", span, "not a gate", help=suggestion(name, GATES))
+    return error("QS101", f"unknown gate `{name}`", span, "not a gate", help=gate_suggestion(name))
 
 
 def gate_never_applied(name: str, span: Span) -> Diagnostic:

@@ -14,7 +14,7 @@ from qsanc.check.models import check_hyper, check_model, check_size
 from qsanc.check.module import Definition, Module
 from qsanc.check.noise import applied_gates, check_noise, written_gates
 from qsanc.check.properties import check_property, check_test
-from qsanc.check.recursion import check_recursion
+from qsanc.check.recursion import cycles
 from qsanc.check.scope import UNKNOWN, Binding, Findings, Scope
 from qsanc.check.signatures import declare_type
 from qsanc.check.sorts import Context, Sort
@@ -54,9 +54,20 @@ def check(file: ast.File, modules: Sequence[Module | None]) -> tuple[Diagnostic,
     applied = applied_gates(reached) | written_gates(own)
     for declared in own:
         findings.current = declared.name
+        before = len(findings.diagnostics)
         _check_item(declared, top, applied)
-    check_recursion(findings)
+        _drop_consequences(findings, before)
+    for chain, span in cycles(findings.uses):
+        first = top.peek(chain[0])
+        findings.add(block_errors.recursion(chain, span, first.role if first else ""))
     return tuple(sorted(findings.diagnostics, key=lambda d: d.span.start if d.span else 0))
+
+
+def _drop_consequences(findings: Findings, since: int) -> None:
+    """Where an item has errors, what seems unused in it may be what the author meant to write there."""
+    found = findings.diagnostics[since:]
+    if any(diagnostic.is_error for diagnostic in found):
+        findings.diagnostics[since:] = [d for d in found if d.code != "QS110"]
 
 
 def _declare_import(item: ast.Import, module: Module | None, top: Scope) -> list[Definition | Module]:

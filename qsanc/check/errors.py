@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from qsanc.check.builtins import Formal
+from qsanc.check.builtins import BUILTINS, Formal
+from qsanc.check.nearest import nearest
 from qsanc.check.report import (
     a_or_an,
+    enumerated,
     error,
     first_here,
     head,
@@ -25,10 +27,14 @@ from qsanc.syntax import ast
 # ---- names -------------------------------------------------------------------------------------------------------
 
 
-def unknown(name: str, span: Span, known: Iterable[str], where: str = "") -> Diagnostic:
-    place = f" {where}" if where else ""
+def unknown(name: str, span: Span, known: Iterable[str], where: str = "", *, beyond: Note | None = None) -> Diagnostic:
     return error(
-        "QS101", f"unknown name `{name}`{place}", span, f"nothing is called `{name}` here", help=suggestion(name, known)
+        "QS101",
+        f"unknown name `{name}`{f' {where}' if where else ''}",
+        span,
+        f"nothing is called `{name}` here",
+        notes=(beyond,) if beyond else (),
+        help="" if beyond else suggestion(name, known),
     )
 
 
@@ -37,7 +43,7 @@ def duplicate(name: str, role: str, span: Span | None, first_role: str, first: S
         "QS102",
         f"`{name}` is declared twice",
         span,
-        f"{a_or_an(role)} of a name that is taken",
+        "this name is taken",
         notes=first_here(first, f"the first `{name}`, {a_or_an(first_role)}, is here"),
         help="give one of the two another name",
     )
@@ -222,9 +228,15 @@ def misuse(expr: ast.Expr, found: Sort, wanted: Sort, context: Context) -> Diagn
         "QS108",
         f"{quoted(expr)} is {found.value} and cannot be used here",
         expr.span,
-        f"{wanted.value} is wanted",
+        f"{_wanted(wanted, context)} is wanted",
         help=_way_out(expr, found, wanted, context),
     )
+
+
+def _wanted(sort: Sort, context: Context) -> str:
+    """What is wanted; where that is a word, which ones there are."""
+    words = [row.name for row in BUILTINS if context in row.contexts and row.formals is None]
+    return enumerated(words) if sort is Sort.WORD else sort.value
 
 
 def _way_out(expr: ast.Expr, found: Sort, wanted: Sort, context: Context) -> str:
@@ -250,6 +262,8 @@ def _way_out(expr: ast.Expr, found: Sort, wanted: Sort, context: Context) -> str
             return "circuits and attention blocks are called in the flow of a model"
         case Sort.ANSATZ, _:
             return f"an ansatz is part of a circuit: use it in a gate line, as in `{text}(x) q;`"
+        case Sort.APPLIED, Sort.OPERATOR:
+            return "an ansatz is a unitary; a circuit ends in a measurement"
         case Sort.MODULE, _:
             return f"name something in it, as in `{text}.name`"
         case _:
@@ -334,7 +348,17 @@ def register_axes(name: str, span: Span, count: int) -> Diagnostic:
 
 
 def unknown_gate(name: str, span: Span, templates: Iterable[str]) -> Diagnostic:
-    """A gate of another language is answered with ours."""
+    return error(
+        "QS101",
+        f"unknown gate or ansatz `{name}`",
+        span,
+        f"nothing called `{name}` can be applied",
+        help=gate_suggestion(name, templates),
+    )
+
+
+def gate_suggestion(name: str, templates: Iterable[str] = ()) -> str:
+    """The help for a misspelt gate; one of another language is answered with ours."""
     foreign = {other: gate.name for gate in GATES.values() for other in (gate.braket, gate.openqasm) if other}
     foreign |= {
         "toffoli": "ccx",
@@ -345,11 +369,8 @@ def unknown_gate(name: str, span: Span, templates: Iterable[str]) -> Diagnostic:
         "u": "u3",
         "p": "phaseshift",
     }
-    ours = foreign.get(name.lower())
-    help_ = instead(ours) if ours and ours != name else suggestion(name, (*GATES, *templates))
-    return error(
-        "QS101", f"unknown gate or ansatz `{name}`", span, f"nothing called `{name}` can be applied", help=help_
-    )
+    close = name.lower() if name.lower() in foreign else nearest(name, (*GATES, *templates, *foreign))
+    return instead(foreign.get(close, close)) if close else ""
 
 
 def unknown_member(line: ast.Apply, name: str, known: Iterable[str]) -> Diagnostic:
@@ -399,7 +420,7 @@ def gate_with_generics(line: ast.Apply) -> Diagnostic:
         f"the gate `{line.callee}` takes no sizes",
         span,
         "only templates have sizes in square brackets",
-        help=f"write the qubit behind the gate: `{line.callee} q[{span.text}];`",
+        help=f"remove `[{span.text}]`",
     )
 
 

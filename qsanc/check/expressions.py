@@ -40,7 +40,8 @@ def expect(expr: ast.Expr, scope: Scope, context: Context, *sorts: Sort) -> Mean
     elif sorts == (Sort.STATE,) and isinstance(expr, ast.Name) and expr.name in ("query", "key"):
         scope.findings.add(errors.overlap_of_measured(expr))
     else:
-        scope.findings.add(errors.misuse(expr, found.sort, sorts[0], context))
+        wanted = Sort.OBSERVABLE if Sort.OBSERVABLE in sorts else sorts[0]
+        scope.findings.add(errors.misuse(expr, found.sort, wanted, context))
     return UNKNOWN
 
 
@@ -121,7 +122,8 @@ def _name(expr: ast.Name, scope: Scope, context: Context) -> Meaning:
         scope.findings.add(errors.misplaced(expr.name, expr.span, places, context))
     else:
         known = [b.name for b in scope.visible()]
-        scope.findings.add(errors.unknown(expr.name, expr.span, [*known, *vocabulary(context)]))
+        beyond = scope.known_beyond(expr.name)
+        scope.findings.add(errors.unknown(expr.name, expr.span, [*known, *vocabulary(context)], beyond=beyond))
     return UNKNOWN
 
 
@@ -259,7 +261,8 @@ def _call(expr: ast.Call, scope: Scope, context: Context) -> Meaning:
         scope.findings.add(errors.not_callable(base, callee.sort))
         return UNKNOWN
     if context not in called_in or (callee.sort is Sort.ANSATZ and context is Context.FLOW):
-        scope.findings.add(errors.misuse(base, callee.sort, Sort.NUMBER, context))
+        wanted = Sort.CIRCUIT if context is Context.FLOW else Sort.NUMBER
+        scope.findings.add(errors.misuse(base, callee.sort, wanted, context))
         return UNKNOWN
     return _template_call(expr, callee, scope, context)
 

@@ -30,13 +30,13 @@ def load(path: Path) -> Module:
     Raises `QsanError` with the errors and warnings of all files, those of `path` first.
     """
     loader = _Loader()
-    return loader.finish(loader.file(path, str(path.resolve()), path.name))
+    return loader.finish(loader.file(path, str(path.resolve())))
 
 
 def load_text(source: Source, root: Path | None) -> Module:
     """The same for a text. Its imports lie below the folder `root`; where that is None, it can import `std` alone."""
     loader = _Loader()
-    return loader.finish(loader.text(source, root, "", source.name))
+    return loader.finish(loader.text(source, root, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class _Loader:
             raise QsanError(everything)
         return module
 
-    def file(self, path: Path, key: str, name: str) -> Module | None:
+    def file(self, path: Path, key: str) -> Module | None:
         if key in self.modules:
             return self.modules[key]
         self.modules[key] = None
@@ -70,10 +70,10 @@ class _Loader:
         except QsanError as error:
             self.found.append(list(error.diagnostics))
             return None
-        self.modules[key] = self.text(source, path.parent, key, name)
+        self.modules[key] = self.text(source, path.parent, key)
         return self.modules[key]
 
-    def text(self, source: Source, folder: Path | None, key: str, name: str) -> Module | None:
+    def text(self, source: Source, folder: Path | None, key: str) -> Module | None:
         """The module of a text, also of one with errors, so that its importers are checked; None if it has no tree."""
         findings: list[Diagnostic] = []
         self.found.append(findings)
@@ -82,7 +82,7 @@ class _Loader:
         except QsanError as error:
             findings.extend(error.diagnostics)
             return None
-        self.open.append(_Open(key, name))
+        self.open.append(_Open(key, source.name))
         imports = [item for item in file.items if isinstance(item, ast.Import)]
         modules = [self._imported(item, folder, findings) for item in imports]
         self.open.pop()
@@ -122,23 +122,28 @@ class _Loader:
             why = "this is a folder" if path.is_dir() else f"there is no file {path}"
             findings.append(block_errors.import_missing(item, why, _files_in(path.parent, item.target)))
             return None
-        if not self._enter(item, key, item.target, findings):
+        if not self._enter(item, key, str(path), findings):
             return None
-        return self.file(path, key, item.target)
+        return self.file(path, key)
 
     def _shipped(self, item: ast.Import, findings: list[Diagnostic]) -> Module | None:
         package, _, name = item.target.partition(".")
         shipped = resources.files("qsanc") / "std"
         known = sorted(entry.name.removesuffix(".qsan") for entry in shipped.iterdir() if entry.name.endswith(".qsan"))
-        if package != "std" or name not in known:
-            why = "there is no such file in `std`" if package == "std" else "only `std.NAME` has no quotes"
+        if package != "std":
+            meant = f"std.{item.target}" if item.target in known else f'"{item.target}.qsan"'
+            why = "only files of `std` are named without quotes"
+            findings.append(block_errors.import_missing(item, why, help=f"write `{meant}`"))
+            return None
+        if name not in known:
+            why = "there is no such file in `std`"
             findings.append(block_errors.import_missing(item, why, [f"std.{entry}" for entry in known]))
             return None
-        if not self._enter(item, item.target, item.target, findings):
+        if not self._enter(item, item.target, f"std/{name}.qsan", findings):
             return None
         if item.target not in self.modules:
             source = Source(f"std/{name}.qsan", (shipped / f"{name}.qsan").read_text(encoding="utf-8"))
-            self.modules[item.target] = self.text(source, None, item.target, item.target)
+            self.modules[item.target] = self.text(source, None, item.target)
         return self.modules[item.target]
 
     def _enter(self, item: ast.Import, key: str, name: str, findings: list[Diagnostic]) -> bool:

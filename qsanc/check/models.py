@@ -11,6 +11,8 @@ from qsanc.check.scope import NUMBER, Binding, Meaning, Scope
 from qsanc.check.settings import check_settings
 from qsanc.check.signatures import declare_generics, declare_type
 from qsanc.check.sorts import Context, Sort
+from qsanc.diagnostics import Note
+from qsanc.source import Span
 from qsanc.syntax import ast
 
 _REQUIRED = ("params", "flow", "loss")
@@ -59,7 +61,9 @@ def check_model(item: ast.Model, top: Scope) -> None:
 
 def _declare_sizes(item: ast.Model, scope: Scope) -> None:
     """Sizes, settings and lets, each of which knows those above it."""
-    for part in item.parts:
+    declared = [part for part in item.parts if isinstance(part, (ast.Size, ast.Hyper, ast.Let))]
+    scope.beyond = {part.name: Note(f"`{part.name}` is declared further down", part.name_span) for part in declared}
+    for part in declared:
         match part:
             case ast.Size():
                 check_size(part, scope)
@@ -83,10 +87,28 @@ def _parts_once(item: ast.Model, scope: Scope) -> None:
     owner = f"model `{item.name}`"
     for role in _REQUIRED:
         if role not in found:
-            scope.findings.add(block_errors.missing_part(role, item.name_span, owner))
+            scope.findings.add(block_errors.missing_part(role, item.name_span, owner, _example(role, item)))
     for role, parts in found.items():
         for extra in parts[1:]:
             scope.findings.add(block_errors.repeated_part(role, extra.span, parts[0].span, owner))
+
+
+def _example(role: str, model: ast.Model) -> str:
+    """What could stand in the place of a missing part, made of the names that are there."""
+    trained = [decl.name for part in model.parts if isinstance(part, ast.Params) for decl in part.decls]
+    flows = [part for part in model.parts if isinstance(part, ast.Flow)]
+    bound = [statement.name for part in flows for statement in part.body if isinstance(statement, ast.Bind)]
+    fields = [f.name for part in model.parts if isinstance(part, ast.Data) for f in part.fields]
+    last = (bound or trained or ["x"])[-1]
+    match role:
+        case "params":
+            return "params { w: real = 0; }"
+        case "flow":
+            return f"flow {{ predict {last}; }}"
+        case "loss":
+            return f"loss mse(predict, {fields[-1]});" if fields else "loss predict;"
+        case _:
+            return f"predict {last};"
 
 
 def _declare_data(data: ast.Data, scope: Scope) -> None:
@@ -119,7 +141,7 @@ def _flow(flow: ast.Flow, scope: Scope, model: ast.Model) -> None:
     nested = _nested_predictions(flow.body)
     owner = f"the flow of model `{model.name}`"
     if not predictions and not nested:
-        scope.findings.add(block_errors.missing_part("predict", flow.span, owner))
+        scope.findings.add(block_errors.missing_part("predict", flow.span, owner, _example("predict", model)))
     for extra in predictions[1:]:
         scope.findings.add(block_errors.repeated_part("predict", extra.span, predictions[0].span, owner))
     for inside in nested:
@@ -155,10 +177,16 @@ def _flow_body(body: tuple[ast.FlowStmt, ...], scope: Scope) -> None:
                 round_.declare(Binding(statement.name, "loop variable", NUMBER, statement.name_span))
                 _flow_body(statement.body, round_)
                 round_.close()
+                for name, span in bound_in(statement.body).items():
+                    scope.beyond[name] = Note(f"`{name}` is bound inside `repeat`, and lives in that round alone", span)
             case ast.Require():
                 condition(statement.condition, scope)
             case ast.Predict():
                 expect(statement.value, scope, Context.FLOW, Sort.NUMBER)
+
+
+def bound_in(body: tuple[ast.FlowStmt, ...]) -> dict[str, Span]:
+    return {statement.name: statement.name_span for statement in body if isinstance(statement, ast.Bind)}
 
 
 def _bind(statement: ast.Bind, scope: Scope) -> None:

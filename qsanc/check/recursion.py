@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from qsanc.check import block_errors
-from qsanc.check.scope import Findings
+from collections.abc import Iterator, Mapping
+
 from qsanc.source import Span
 
 
-def check_recursion(findings: Findings) -> None:
-    """QS106 once for each cycle of uses, at the use that closes it."""
-    uses = findings.uses
+def cycles(uses: Mapping[str, Mapping[str, Span]]) -> Iterator[tuple[list[str], Span]]:
+    """The chains of names that end where they began, each with the use that closes it; every item is followed once."""
     finished: set[str] = set()
     for start in uses:
-        path: list[str] = []
-        _walk(start, uses, path, finished, findings)
+        if start not in finished:
+            yield from _from(start, uses, finished)
 
 
-def _walk(name: str, uses: dict[str, dict[str, Span]], path: list[str], finished: set[str], findings: Findings) -> None:
-    """Depth first; the nesting is at most the number of items, followed with a stack of its own."""
-    stack: list[tuple[str, list[tuple[str, Span]]]] = []
-    if name in finished:
-        return
-    stack.append((name, list(uses.get(name, {}).items())))
-    path.append(name)
+def _from(name: str, uses: Mapping[str, Mapping[str, Span]], finished: set[str]) -> Iterator[tuple[list[str], Span]]:
+    """Depth first, on a stack of our own: a chain may be longer than Python's calls may nest."""
+    stack: list[tuple[str, list[tuple[str, Span]]]] = [(name, list(uses[name].items()))]
+    path = [name]
     while stack:
         current, left = stack[-1]
         if not left:
@@ -32,7 +28,7 @@ def _walk(name: str, uses: dict[str, dict[str, Span]], path: list[str], finished
             continue
         target, span = left.pop(0)
         if target in path:
-            findings.add(block_errors.recursion([*path[path.index(target) :], target], span))
+            yield [*path[path.index(target) :], target], span
         elif target not in finished and target in uses:
             stack.append((target, list(uses[target].items())))
             path.append(target)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from qsanc.check import errors
 from qsanc.check.builtins import BUILTINS
 from qsanc.check.module import Declaration, Module
 from qsanc.check.sorts import Context, Sort
-from qsanc.diagnostics import Diagnostic
+from qsanc.diagnostics import Diagnostic, Note
 from qsanc.source import Span
 from qsanc.syntax import ast
 
@@ -51,8 +52,25 @@ class Findings:
         self.diagnostics.append(diagnostic)
 
 
+# Where a name of this sort is looked for, so that it would hide a built-in; all others everywhere.
+_HIDES: Mapping[Sort, frozenset[Context]] = MappingProxyType(
+    {
+        Sort.ANSATZ: frozenset({Context.CHECK}),
+        Sort.CIRCUIT: frozenset({Context.FLOW, Context.SCORE, Context.CHECK}),
+        Sort.ATTENTION: frozenset({Context.FLOW, Context.SCORE, Context.CHECK}),
+        Sort.MODEL: frozenset({Context.CHECK}),
+        Sort.NOISE: frozenset(),
+        Sort.PROPERTY: frozenset(),
+        Sort.TEST: frozenset(),
+    }
+)
+
+
 class Scope:
-    """A chain of name tables. The outermost is the top of the file; `contexts` are the vocabularies met inside."""
+    """A chain of name tables. The outermost is the top of the file; `contexts` are the vocabularies met inside.
+
+    `beyond` says of names that are known nearby, but not here, where they are known.
+    """
 
     def __init__(
         self, findings: Findings, parent: Scope | None = None, contexts: frozenset[Context] | None = None
@@ -60,6 +78,7 @@ class Scope:
         self.findings = findings
         self.parent = parent
         self.contexts: frozenset[Context] = contexts or (parent.contexts if parent else frozenset(Context))
+        self.beyond: dict[str, Note] = {}
         self._names: dict[str, Binding] = {}
         self._used: set[str] = set()
 
@@ -68,6 +87,7 @@ class Scope:
 
     def declare(self, binding: Binding) -> None:
         """Add a name. The first of two equal ones stays."""
+        contexts = _HIDES.get(binding.meaning.sort, self.contexts) & self.contexts
         first = self._names.get(binding.name)
         if first is not None:
             self.findings.add(errors.duplicate(binding.name, binding.role, binding.span, first.role, first.span))
@@ -75,7 +95,7 @@ class Scope:
         outer = self.parent.peek(binding.name) if self.parent else None
         if outer is not None:
             self.findings.add(errors.shadowing(binding.name, binding.role, binding.span, outer.role, outer.span))
-        elif any(row.name == binding.name and row.contexts & self.contexts for row in BUILTINS):
+        elif any(row.name == binding.name and row.contexts & contexts for row in BUILTINS):
             self.findings.add(errors.hides_builtin(binding.name, binding.role, binding.span))
         self._names[binding.name] = binding
 
@@ -100,9 +120,13 @@ class Scope:
             scope = scope.parent
         return None
 
-    def here(self, name: str) -> Binding | None:
-        """The binding of a name in this very table."""
-        return self._names.get(name)
+    def known_beyond(self, name: str) -> Note | None:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.beyond:
+                return scope.beyond[name]
+            scope = scope.parent
+        return None
 
     def visible(self) -> Iterator[Binding]:
         """All bindings in force, innermost first."""

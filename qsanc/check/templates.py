@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qsanc.check import block_errors, errors
-from qsanc.check.blocks import block, let, no_return, one_return
+from qsanc.check.blocks import a_qubit, block, let, no_return, one_return
 from qsanc.check.expressions import condition, expect
 from qsanc.check.scope import NUMBER, Binding, Meaning, Scope
 from qsanc.check.signatures import declare_generics, declare_params, declare_registers, declare_type
 from qsanc.check.sorts import Context, Sort
+from qsanc.diagnostics import Note
 from qsanc.syntax import ast
 
 _PLACES = {"pos": "place of the token", "len": "length of the sentence"}
@@ -20,7 +21,7 @@ def check_ansatz(item: ast.Ansatz, top: Scope) -> None:
     scope = top.inner(Context.NUMBER)
     _signature(item, scope)
     no_return(item.body, f"ansatz `{item.name}`", scope)
-    block(item.body, scope, None)
+    block(item.body, scope, Context.NUMBER)
     scope.close()
 
 
@@ -29,7 +30,7 @@ def check_circuit(item: ast.Circuit, top: Scope) -> None:
     _signature(item, scope)
     declare_type(item.result, scope, "result", "qubit", "dim", "time", "bool", "bit")
     one_return(item, scope)
-    block(item.body, scope, Context.RESULT)
+    block(item.body, scope, Context.RESULT, Sort.MEASURED)
     scope.close()
 
 
@@ -76,12 +77,13 @@ def _roles(item: ast.Attention, scope: Scope) -> dict[str, ast.Part]:
                 named.setdefault(part.role, []).append(part)
             case ast.Mask() | ast.Score() | ast.Normalize():
                 named.setdefault(type(part).__name__.lower(), []).append(part)
+    owner, qubit = f"attention `{item.name}`", a_qubit(item.registers)
     for role in _REQUIRED:
         if role not in named:
-            scope.findings.add(block_errors.missing_part(role, item.name_span, f"attention `{item.name}`"))
+            scope.findings.add(block_errors.missing_part(role, item.name_span, owner, _example(role, qubit)))
     for role, parts in named.items():
         for extra in parts[1:]:
-            scope.findings.add(block_errors.repeated_part(role, extra.span, parts[0].span, f"attention `{item.name}`"))
+            scope.findings.add(block_errors.repeated_part(role, extra.span, parts[0].span, owner))
     roles = {role: _first_part(parts) for role, parts in named.items() if role not in ("mask", "score", "normalize")}
     found = {role: part for role, part in roles.items() if part is not None}
     query, key, value = found.get("query"), found.get("key"), found.get("value")
@@ -89,8 +91,17 @@ def _roles(item: ast.Attention, scope: Scope) -> dict[str, ast.Part]:
         measured, state = (key, query) if query.result is None else (query, key)
         scope.findings.add(block_errors.query_key_differ(measured, state))
     if value is not None and value.result is None:
-        scope.findings.add(block_errors.value_unmeasured(value))
+        scope.findings.add(block_errors.value_unmeasured(value, qubit))
     return found
+
+
+def _example(role: str, qubit: str) -> str:
+    """What could stand in the place of a missing part."""
+    register = qubit.partition("[")[0]
+    if role == "score":
+        return "score exp(-(query - key)^2);"
+    result = {"encode": "", "query": f" -> Z({qubit});", "key": f" -> Z({qubit});", "value": f" -> [Z({qubit})];"}
+    return f"{role} {{ h {register}; }}{result[role]}"
 
 
 def _first_part(parts: Sequence[ast.Part | ast.Mask | ast.Score | ast.Normalize]) -> ast.Part | None:
@@ -120,4 +131,6 @@ def _score(part: ast.Score, roles: dict[str, ast.Part], scope: Scope) -> None:
         elif role != "value" and block_.result is None:
             sort = Sort.STATE
         inner.declare(Binding(role, f"`{role}`", Meaning(sort), block_.span if block_ else None))
+    for name, meant in _PLACES.items():
+        inner.beyond[name] = Note(f"`{name}`, the {meant}, is known inside `encode`, `query`, `key` and `value`")
     expect(part.value, inner, Context.SCORE, Sort.NUMBER)
