@@ -11,11 +11,12 @@ from qsanc.check.builtins import builtin
 from qsanc.check.channels import CHANNELS, ChannelDef
 from qsanc.check.sorts import Context
 from qsanc.diagnostics import CompilerBug, Note
-from qsanc.elaborate.expressions import Evaluator, names_in
+from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.values import Time, Unknown, Value, describe, is_number, number
 from qsanc.source import Span
 from qsanc.syntax import ast
+from qsanc.syntax.walk import names_in
 
 _TOLERANCE = 1e-9
 """How far the rows of a confusion matrix may be from a sum of one."""
@@ -114,7 +115,7 @@ def _probabilities(
                 f"`{channel.name}` takes `{name}` from 0 to {number(largest)}, and is given {ev.shown(value)}",
                 given[name].span,
                 label="outside the range of the channel",
-                notes=_beyond(channel, value, largest),
+                notes=_beyond(value, largest),
                 help=f"write `{number(largest if value > largest else 0)}`",
             )
             return
@@ -127,10 +128,10 @@ def _probabilities(
         )
 
 
-def _beyond(channel: ChannelDef, value: float, largest: float) -> tuple[Note, ...]:
+def _beyond(value: float, largest: float) -> tuple[Note, ...]:
     if not largest < value <= 1:
         return ()
-    return (Note(f"at {number(largest)} nothing is left of the state; beyond it {channel.name} would undo itself"),)
+    return (Note(f"at {number(largest)} the noise is at its strongest; beyond that it would grow weaker again"),)
 
 
 def _thermal(ev: Evaluator, given: dict[str, ast.Expr], values: dict[str, Value]) -> None:
