@@ -42,26 +42,23 @@ class Machine:
 
     def accepts(self, *kinds: str) -> bool:
         """Whether these terminals can follow, one after the other."""
-        stack = self.states
-        copied = False
+        height = len(self.states)
+        above: list[int] = []
         for kind in kinds:
             while True:
-                action = self._rows[stack[-1]].get(kind)
+                action = self._rows[above[-1] if above else self.states[height - 1]].get(kind)
                 if action is None:
                     return False
-                if not copied:
-                    if action >= 0 and len(kinds) == 1:
-                        return True
-                    stack = stack.copy()
-                    copied = True
                 if action >= 0:
-                    stack.append(action)
+                    above.append(action)
                     break
                 rule = self._rules[-1 - action]
-                if rule.size:
-                    del stack[-rule.size :]
-                stack.append(self._rows[stack[-1]][rule.origin])
-                if kind == END and stack[-1] == self._final:
+                kept = len(above) - rule.size
+                if kept < 0:
+                    height += kept
+                del above[max(kept, 0) :]
+                above.append(self._rows[above[-1] if above else self.states[height - 1]][rule.origin])
+                if kind == END and above[-1] == self._final:
                     break
         return True
 
@@ -76,6 +73,11 @@ class Machine:
             if token.type == END and self.states[-1] == self._final:
                 self.result = self.values[-1]
                 return True
+
+    def settle(self, index: int, place: int) -> None:
+        """Do the reductions that are due whatever follows."""
+        while len(actions := set(self.row.values())) == 1 and (action := actions.pop()) < 0:
+            self._reduce(-1 - action, index, place)
 
     def push(self, state: int, value: object, start: int, end: int, level: int, first: int) -> None:
         self.states.append(state)

@@ -58,7 +58,8 @@ def unexpected(
     if token.type == END and index:
         span = _span(source, tokens[index - 1]).point_after
     notes: tuple[Note, ...] = ()
-    if bracket is not None and (token.type == END or bracket.type != "LBRACE"):
+    closes = token.type in {"RPAR", "RSQB", "RBRACE", "SEMICOLON", "LBRACE"}
+    if bracket is not None and (token.type == END or (closes and bracket.type != "LBRACE")):
         notes = (Note(f"`{bracket.text}` is open since here", _span(source, bracket)),)
     title = "the file ends too early" if token.type == END else f"unexpected {_described(token)}"
     fits = what_fits(machine)
@@ -69,6 +70,8 @@ def unexpected(
         help = "no `{` is open; leave it out"
     elif token.type == "LET" and bracket is None:
         help = "write const at the top of a file"
+    elif token.type == "NAME" and (meant := _meant(token.text, machine)):
+        help = f"write {meant}"
     return Diagnostic(
         "QS002", Severity.ERROR, title, span, "more is needed" if token.type == END else "does not fit here",
         expected=f"expected {fits}" if fits else "", notes=notes, help=help,
@@ -115,9 +118,10 @@ def never_closed(source: Source, tokens: Sequence[Token], index: int, reached: T
 
 def what_fits(machine: Machine) -> str:
     """The terminals that can come next, in words: "a name, `[` or `;`"."""
-    named = {*tables().spelling, *(name for name, _ in tables().patterns), END}
-    fits = {kind for kind in machine.row if kind in named and machine.accepts(kind)}
+    fits = _fits(machine)
     phrases: list[str] = []
+    if "ANSATZ" in fits:
+        fits.discard("SEMICOLON")
     if "NUMBER" in fits and "LPAR" in fits:
         phrases.append("an expression")
         fits -= _EXPRESSION | _NAMES | _BEFORE_EXPRESSION
@@ -150,6 +154,24 @@ def what_fits(machine: Machine) -> str:
         if len(phrases) == 1
         else ", ".join(phrases[:-1]) + (" or " if phrases else "") + "".join(phrases[-1:])
     )
+
+
+def _fits(machine: Machine) -> set[str]:
+    named = {*tables().spelling, *(name for name, _ in tables().patterns), END}
+    return {kind for kind in machine.row if kind in named and machine.accepts(kind)}
+
+
+def _meant(word: str, machine: Machine) -> str | None:
+    """The keyword that fits and is spelled nearly so, or is called so in other languages."""
+    from difflib import get_close_matches
+
+    fitting = [text for kind in _fits(machine) if (text := tables().spelling.get(kind, "")).isidentifier()]
+    if (meant := _ELSEWHERE.get(word)) in fitting:
+        return meant
+    return next(iter(get_close_matches(word, sorted(fitting), 1, 0.7)), None)
+
+
+_ELSEWHERE = {"float": "real", "double": "real", "complex": "real", "uint": "nat", "boolean": "bool"}
 
 
 def _described(token: Token) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from qsanc.diagnostics.model import Diagnostic, Severity
@@ -144,7 +145,8 @@ def _equal(source: Source, tokens: Sequence[Token], index: int, begin: int, mach
         return _say(
             source, token, "a value is named with let", f"write let {before.text} = {_rest(source, tokens, index + 1)};"
         )
-    return _say(source, token, "`=` does not compare", "write ==") if machine.accepts("EQUALS") else None
+    compares = machine.accepts("EQUALS") and not any(t.type == "TILDE" for t in tokens[begin:index])
+    return _say(source, token, "`=` does not compare", "write ==") if compares else None
 
 
 def _chained(source: Source, tokens: Sequence[Token], index: int, begin: int) -> str | None:
@@ -171,8 +173,8 @@ def _after_number(source: Source, before: Token, token: Token) -> Diagnostic | N
         help = f"write {before.text}{token.text}"
         return _say(source, token, "a unit stands directly behind its number", help)
     span = source.span(before.start, token.end)
-    if token.text.replace("_", "").isdigit():
-        help = f"write {before.text}{token.text.replace('_', '')}"
+    if grouped := re.fullmatch(r"(_[0-9_]+)([a-z]*)", token.text):
+        help = f"write {before.text}{grouped.group(1).replace('_', '')}{grouped.group(2)}"
         return Diagnostic("QS004", Severity.ERROR, "digits are not grouped", span, "not a number", help=help)
     return Diagnostic(
         "QS002", Severity.ERROR, f"`{span.text}` is not a number", span, f"`{token.text}` is not a unit",

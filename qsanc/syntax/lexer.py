@@ -61,7 +61,10 @@ def lex(source: Source) -> Lexed:
             at = reserved.end()
             continue
         if found is None:
-            token, diagnostic = _foreign(source, at)
+            start = tokens[-1].start if _is_inside_word(tokens, at) else at
+            token, diagnostic = _foreign(source, start, at)
+            if start < at:
+                tokens.pop()
             diagnostics.append(diagnostic)
             cut_short = cut_short or text.startswith("/*", at)
             at = token.end
@@ -177,11 +180,20 @@ _FOREIGN: tuple[tuple[re.Pattern[str], str, tuple[str, str, str]], ...] = (
 _STANDS_FOR = {"__LE": "<=", "__GE": ">=", "__NE": "!=", "__APPROX": "~="}
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FOREIGN_WORD = re.compile(r"[^\W\d]\w*")
+_LETTERS = "names are made of the letters a to z, A to Z, digits and _"
 _OPEN_STRING = re.compile(r'"(?:[^"\\\n]|\\[^\n])*"?')
 
 
-def _foreign(source: Source, at: int) -> tuple[Token, Diagnostic]:
-    """What stands at a place where no token begins, as the token that was probably meant, and the diagnostic for it."""
+def _is_inside_word(tokens: list[Token], at: int) -> bool:
+    """Whether the text at `at` continues a name, as é does in café."""
+    return bool(tokens) and tokens[-1].type == "NAME" and tokens[-1].end == at
+
+
+def _foreign(source: Source, start: int, at: int) -> tuple[Token, Diagnostic]:
+    """What stands where no token begins, as the token that was probably meant, and the diagnostic for it.
+
+    `start` is before `at` where a name stands right before it, to which what follows may belong.
+    """
     text = source.text
 
     def found(
@@ -204,13 +216,15 @@ def _foreign(source: Source, at: int) -> tuple[Token, Diagnostic]:
         return found(
             "STRING", string.end(), "this string is never closed", "the line ends first", 'write " where it ends'
         )
+    if start < at and (rest := _FOREIGN_WORD.match(text, at)):
+        at, end = start, rest.end()
+        return found("NAME", end, f"`{text[at:end]}` is not a name", "not in ASCII letters", _LETTERS)
     for pattern, kind, (code, title, help) in _FOREIGN:
         if meant := pattern.match(text, at):
             kind = tables().literals.get(_STANDS_FOR.get(kind, ""), kind)
             return found(kind, meant.end(), title, "not in qsan", help, code)
     if word := _FOREIGN_WORD.match(text, at):
-        return found("NAME", word.end(), f"`{word.group()}` is not a name", "not in ASCII letters",
-                     "names are made of the letters a to z, A to Z, digits and _")  # fmt: skip
+        return found("NAME", word.end(), f"`{word.group()}` is not a name", "not in ASCII letters", _LETTERS)
     end = at + 1
     while end < len(text) and _pattern().match(text, end) is None and text[end] == text[at]:
         end += 1

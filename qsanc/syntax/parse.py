@@ -7,14 +7,14 @@ from qsanc.source import Source
 from qsanc.syntax import ast
 from qsanc.syntax.build import Builder
 from qsanc.syntax.lexer import lex
-from qsanc.syntax.recovery import Parser
+from qsanc.syntax.recovery import MOST_DIAGNOSTICS, Parser
 from qsanc.syntax.tables import tables
 
 
 def parse(source: Source) -> ast.File:
     """The tree of a whole file.
 
-    Raises `QsanError` with every finding of the syntax group (QS001 to QS009), in the order of the text.
+    Raises `QsanError` with the findings of the syntax group (QS001 to QS009), the first hundred in the order of the text.
     """
     tree = _run(source, "start")
     assert isinstance(tree, ast.File)
@@ -35,5 +35,6 @@ def _run(source: Source, start: str) -> object:
     parser = Parser(source, lexed, start, actions)
     tree = parser.run()
     if parser.diagnostics:
-        raise QsanError(sorted(parser.diagnostics, key=lambda d: d.span.start if d.span else 0))
+        in_order = sorted(parser.diagnostics, key=lambda d: d.span.start if d.span else 0)
+        raise QsanError(in_order[:MOST_DIAGNOSTICS])
     return tree

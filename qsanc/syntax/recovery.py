@@ -134,6 +134,7 @@ class Parser:
     def _recover(self, index: int) -> int:
         """Report the token that does not fit, unless it only follows from the last report, and say where to go on."""
         token, machine = self.tokens[index], self.machine
+        machine.settle(index, token.start)
         if self._cut_short and token.type == END:
             return len(self.tokens)
         begin = self._statement(index)
@@ -151,7 +152,10 @@ class Parser:
                     self._report(errors.missing_semicolon(self.source, begun, self.tokens[index - 1]))
                 self._invent("SEMICOLON", index)
                 return index
-        known = any(begin <= place <= index for place in self._habits) and self._habits
+        before = self.tokens[index - 1].end if index else 0
+        known = any(begin <= place <= index for place in self._habits) or any(
+            before <= place < token.start for place in self._broken
+        )
         if index != self._resumed and not known:
             bracket = self.brackets[-1].token if self.brackets else None
             self._report(habit or errors.unexpected(self.source, self.tokens, index, machine, bracket))
