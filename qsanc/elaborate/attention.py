@@ -26,6 +26,7 @@ from qsanc.ir.model import Axis
 from qsanc.ir.ops import ShapeError
 from qsanc.source import Span
 from qsanc.syntax import ast
+from qsanc.syntax.walk import names_in, walk
 
 
 def call_attention(
@@ -92,7 +93,7 @@ class _Block:
         explode_arguments(self.circuit, scope)
         with_arrays(scope)
         scope = scope.inner()
-        mentioned = {name.name for part in self.item.parts if isinstance(part, ast.Part) for name in _names(part.body)}
+        mentioned = set(names_in(tuple(part.body for part in self.item.parts if isinstance(part, ast.Part))))
         dim = self.rows[-1]
         for name, operation in (("pos", "position"), ("len", "length")):
             if name in mentioned and scope.find(name) is None:
@@ -179,7 +180,7 @@ class _Block:
         for name, entry in self.binding.scope.entries.items():
             if name in {generic.name for generic in self.item.generics}:
                 inner.bind(name, entry.value, text=entry.text, span=entry.span)
-        if "len" in {name.name for name in _names(score)} and inner.find("len") is None:
+        if "len" in names_in(score) and inner.find("len") is None:
             inner.bind("len", graph.emit("length", dim=self.rows[-1]))
         for role, side in (("query", "left"), ("key", "right")):
             tensor = tensors.get(role)
@@ -227,25 +228,5 @@ class _Block:
         return graph.emit("softmax", weights, axis=2) if words["normalize"] == "softmax" else weights
 
 
-def _names(node: object) -> list[ast.Name]:
-    return [found for found in _walk(node) if isinstance(found, ast.Name)]
-
-
 def _calls(node: ast.Expr, name: str) -> list[ast.Call]:
-    return [c for c in _walk(node) if isinstance(c, ast.Call) and isinstance(c.base, ast.Name) and c.base.name == name]
-
-
-def _walk(node: object) -> list[ast.Node]:
-    """A node and all below it, in order of the text."""
-    found: list[ast.Node] = []
-    stack = [node]
-    while stack:
-        at = stack.pop()
-        if isinstance(at, ast.Node):
-            found.append(at)
-            stack.extend(
-                reversed([getattr(at, f) for f in at.__dataclass_fields__ if f not in ("span", "name_span", "source")])
-            )
-        elif isinstance(at, tuple):
-            stack.extend(reversed(at))
-    return found
+    return [c for c in walk(node) if isinstance(c, ast.Call) and isinstance(c.base, ast.Name) and c.base.name == name]

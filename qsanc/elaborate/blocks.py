@@ -9,6 +9,7 @@ import numpy as np
 from qsanc.diagnostics import Note
 from qsanc.elaborate.circuits import CircuitBuilder
 from qsanc.elaborate.expressions import Evaluator
+from qsanc.elaborate.indexing import wires as wires_at
 from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.signature import Binding, arguments
 from qsanc.elaborate.values import Deferred, Scalar, Template, Tensor, Unknown, Value, Wires, describe, is_number
@@ -104,7 +105,7 @@ class Body:
             return None
         if not node.index:
             return entry.value
-        found = self.ev.wires(entry.value, node.index, node.span, scope)
+        found = wires_at(self.ev, entry.value, node.index, node.span, scope)
         return found if isinstance(found, Wires) else None
 
     def _distinct(self, node: ast.Apply, operands: list[Wires], scope: Scope) -> bool:

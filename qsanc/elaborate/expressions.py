@@ -12,37 +12,36 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from qsanc.check.module import Definition, Module
 from qsanc.diagnostics import Note
+from qsanc.elaborate import observables
 from qsanc.elaborate.graph import Graph
+from qsanc.elaborate.indexing import index
 from qsanc.elaborate.report import Report
 from qsanc.elaborate.scope import Entry, Scope
 from qsanc.elaborate.sizes import Sizes
+from qsanc.elaborate.symbols import rectangular, symbolic
 from qsanc.elaborate.values import (
     UNKNOWN,
     Deferred,
     DimRef,
     Interval,
     Observed,
-    Scalar,
     Template,
     Tensor,
     Time,
     Unknown,
     Value,
-    Wires,
     Word,
     describe,
     is_number,
-    is_symbolic,
     number,
 )
-from qsanc.ir.circuit import Angle, Pauli
+from qsanc.ir.circuit import Angle
 from qsanc.ir.ops import ShapeError
 from qsanc.source import Span
 from qsanc.syntax import ast
+from qsanc.syntax.walk import dotted, names_in
 
 MOST_REPETITIONS = 1_000_000
 _UNITS = {"rad": 1.0, "deg": math.pi / 180, "turn": 2 * math.pi, "ns": 1e-9, "us": 1e-6, "ms": 1e-3}
@@ -99,7 +98,7 @@ class Evaluator:
             case ast.Range():
                 return self._range(node, scope)
             case ast.Index():
-                return self._index(node, scope)
+                return index(self, node, scope)
             case ast.Call():
                 return self._call(node, scope)
             case ast.Attr():
@@ -166,7 +165,7 @@ class Evaluator:
         if is_number(value):
             return self.graph.constant(float(value))  # type: ignore[arg-type]
         if isinstance(value, tuple) and value:
-            constant = _numbers(value)
+            constant = rectangular(value)
             if constant is not None:
                 return self.graph.constant(tuple(constant.ravel().tolist()), constant.shape)
             parts = [self.tensor(item, span) for item in value]
@@ -282,7 +281,7 @@ class Evaluator:
                     a, b = self.tensor(left, node.span), self.tensor(right, node.span)
                     return self.graph.binary(_OPERATION[op], a, b, node.span) if a and b else UNKNOWN
             elif isinstance(left, Observed) or isinstance(right, Observed):
-                return self._observables(op, left, right, node)
+                return observables.combine(self, op, left, right, node)
             elif is_number(left) and is_number(right):
                 return self._arithmetic(op, left, right, node)  # type: ignore[arg-type]
             elif op in _OPERATION:
@@ -332,38 +331,6 @@ class Evaluator:
             return self.report.error("QS203", "the result is not a finite real number", node.span)
         return result
 
-    def _observables(self, op: str, left: Value, right: Value, node: ast.Unary | ast.Binary) -> Value:
-        if is_number(left) or is_number(right):
-            factor, observed = (left, right) if is_number(left) else (right, left)
-            assert isinstance(observed, Observed)
-            if op == "*" or (op == "/" and is_number(right) and right):
-                scale = 1 / factor if op == "/" else factor  # type: ignore[operator]
-                return _observable((c * scale, p) for c, p in observed.terms)  # type: ignore[operator]
-            constant = Observed(((float(factor), Pauli()),))  # type: ignore[arg-type]
-            left, right = (constant, observed) if is_number(left) else (observed, constant)
-        if isinstance(left, Observed) and isinstance(right, Observed):
-            if op == "+":
-                return _observable((*left.terms, *right.terms))
-            if op == "-":
-                return _observable((*left.terms, *((-c, p) for c, p in right.terms)))
-            if op == "@":
-                terms = []
-                for a, p in left.terms:
-                    for b, q in right.terms:
-                        twice = set(p.wires) & set(q.wires)
-                        if twice:
-                            return self.report.error(
-                                "QS302", f"qubit {min(twice)} stands twice in a product of observables", node.span
-                            )
-                        terms.append((a * b, Pauli(tuple(sorted(p.factors + q.factors)))))
-                return _observable(terms)
-        return self.report.error(
-            "QS108",
-            f"`{op}` does not combine a {describe(left)} with a {describe(right)}",
-            node.span,
-            help="sums of observables have numbers as coefficients; the product is `X(q[0]) @ Y(q[1])`",
-        )
-
     def _compare(self, node: ast.Compare, scope: Scope) -> Value:
         left, right = self.expr(node.left, scope), self.expr(node.right, scope)
         if isinstance(left, Unknown) or isinstance(right, Unknown):
@@ -406,64 +373,6 @@ class Evaluator:
             items.append(self.expr(node.body, inner))
         return UNKNOWN if any(isinstance(item, Unknown) for item in items) else tuple(items)
 
-    # ---- indexing -------------------------------------------------------------------------------------------------
-
-    def _index(self, node: ast.Index, scope: Scope) -> Value:
-        base = self.expr(node.base, scope)
-        if isinstance(base, Unknown):
-            return UNKNOWN
-        if isinstance(base, Template):
-            return self.with_generics(base, node.args, scope)
-        if isinstance(base, Wires):
-            return self.wires(base, node.args, node.span, scope)
-        if isinstance(base, Tensor):
-            return self._index_tensor(base, node, scope)
-        if isinstance(base, (tuple, np.ndarray)):
-            array = base if isinstance(base, np.ndarray) else np.array(base, dtype=object)
-            if len(node.args) > array.ndim:
-                return self._too_many(node, base)
-            places = [self.place(arg, extent, node, scope) for arg, extent in zip(node.args, array.shape, strict=False)]
-            if any(place is None for place in places):
-                return UNKNOWN
-            element = array[tuple(places)]
-            return _listed(element) if isinstance(base, tuple) else element
-        return self.report.error("QS108", f"a {describe(base)} has no elements", node.span)
-
-    def place(self, arg: ast.Arg, extent: int, node: ast.Node, scope: Scope) -> int | slice | None:
-        """A static index or slice into an axis of `extent` elements, checked; None after an error."""
-        if isinstance(arg.value, ast.Whole):
-            return slice(0, extent)
-        value = self.expr(arg.value, scope)
-        if isinstance(value, Unknown):
-            return None
-        if isinstance(value, Interval):
-            steps = value.integers()
-            if steps is None:
-                self.report.error("QS206", "a slice needs integers", arg.span, label=self.shown(value))
-                return None
-            if steps.start < 0 or steps.stop > extent or steps.stop < steps.start:
-                self._outside(str(value), extent, arg, scope)
-                return None
-            return slice(steps.start, steps.stop)
-        if isinstance(value, bool) or not isinstance(value, int):
-            self.report.error(
-                "QS206", "an index must be an integer known at compile time", arg.span, label=self.shown(value)
-            )
-            return None
-        if not 0 <= value < extent:
-            self._outside(str(value), extent, arg, scope)
-            return None
-        return value
-
-    def _outside(self, value: str, extent: int, arg: ast.Arg, scope: Scope) -> None:
-        self.report.error(
-            "QS205",
-            f"index {value} is out of range",
-            arg.span,
-            label=f"valid are 0 to {extent - 1}" if extent else "the axis is empty",
-            notes=self.where(arg.value, scope),
-        )
-
     def where(self, node: ast.Expr | tuple[ast.Expr, ...], scope: Scope) -> tuple[Note, ...]:
         """The values of the names in expressions, for a note: `with l = 2, n = 4`."""
         parts: dict[str, str] = {}
@@ -472,83 +381,6 @@ class Evaluator:
             if entry is not None and is_number(entry.value):
                 parts[name] = f"{name} = {self.shown(entry.value)}"
         return (Note("with " + ", ".join(parts.values())),) if parts else ()
-
-    def _too_many(self, node: ast.Index, base: Value) -> Unknown:
-        return self.report.error("QS201", "more indices than axes", node.span, label=f"indexes a {describe(base)}")
-
-    def _index_tensor(self, base: Tensor, node: ast.Index, scope: Scope) -> Value:
-        graph, at = self.graph, 0
-        for arg in node.args:
-            written = base.written
-            if at >= len(written):
-                return self._too_many(node, base)
-            axis = at + len(base.type.axes) - len(written)
-            extent = written[at]
-            whole = isinstance(arg.value, ast.Whole)
-            if isinstance(extent, str):
-                if not whole:
-                    place = self.integer(arg.value, scope, "the place of a token")
-                    if place is None:
-                        return UNKNOWN
-                    base = graph.emit("token", base, index=place, span=node.span)
-                    continue
-                at += 1
-                continue
-            value = None if whole else self.expr(arg.value, scope)
-            if isinstance(value, Unknown):
-                return UNKNOWN
-            if isinstance(value, Tensor):
-                if value.type.kind != "int":
-                    return self.report.error("QS206", "an index must be an integer", arg.span, label=describe(value))
-                if base.type.rows or at:
-                    return self.report.error(
-                        "QS108", "only the first axis of a parameter is looked up by data", arg.span
-                    )
-                base = graph.emit("gather", base, value, span=node.span)
-                at = len(value.written)
-                continue
-            checked = self.place(arg, extent, node, scope)
-            if checked is None:
-                return UNKNOWN
-            if isinstance(checked, int):
-                base = graph.emit("select", base, axis=axis, index=checked, span=node.span)
-                continue
-            if (checked.start, checked.stop) != (0, extent):
-                base = graph.emit("slice", base, axis=axis, start=checked.start, stop=checked.stop, span=node.span)
-            at += 1
-        return base
-
-    def wires(self, base: Wires, args: tuple[ast.Arg, ...], span: Span, scope: Scope) -> Value:
-        """Some qubits of a register: `q[i]`, `q[0..m]`."""
-        if base.single:
-            return self.report.error("QS304", f"`{base.name}` is a single qubit and has no index", span)
-        if len(args) != 1 or args[0].name is not None:
-            return self.report.error("QS304", "a register has one index", span)
-        arg, extent = args[0], len(base.wires)
-        if isinstance(arg.value, ast.Whole):
-            return base
-        value = self.expr(arg.value, scope)
-        if isinstance(value, Unknown):
-            return UNKNOWN
-        bad = f"`{base.name}` is qubit[{extent}]: valid are 0 to {extent - 1}"
-        if isinstance(value, Interval) and (steps := value.integers()) is not None:
-            if steps.start < 0 or steps.stop > extent or steps.stop < steps.start:
-                return self.report.error(
-                    "QS301", f"qubits {value} are out of range", arg.span, label=bad, notes=self.where(arg.value, scope)
-                )
-            return Wires(base.wires[steps.start : steps.stop], base.name)
-        if isinstance(value, bool) or not isinstance(value, int):
-            return self.report.error(
-                "QS206",
-                "the index of a qubit must be an integer known at compile time",
-                arg.span,
-                label=self.shown(value),
-            )
-        if not 0 <= value < extent:
-            return self.report.error(
-                "QS301", f"qubit {value} is out of range", arg.span, label=bad, notes=self.where(arg.value, scope)
-            )
-        return Wires((base.wires[value],), base.name, single=True)
 
     # ---- calls ----------------------------------------------------------------------------------------------------
 
@@ -602,103 +434,3 @@ class Evaluator:
             return None
         flat = self.graph.joined(parts, rows)
         return self.graph.emit("reshape", flat, axes=(len(parts), *shape), span=span) if shape else flat
-
-
-def dotted(node: ast.Expr) -> str | None:
-    """`a.b.c` as text, where an expression is such a path."""
-    if isinstance(node, ast.Name):
-        return node.name
-    if isinstance(node, ast.Attr):
-        base = dotted(node.base)
-        return f"{base}.{node.name}" if base else None
-    return None
-
-
-def names_in(node: ast.Expr | tuple[ast.Expr, ...]) -> list[str]:
-    """The names that expressions mention, in order, each once."""
-    found: dict[str, None] = {}
-    stack: list[object] = [node]
-    while stack:
-        at = stack.pop()
-        if isinstance(at, ast.Name):
-            found[at.name] = None
-        elif isinstance(at, tuple):
-            stack.extend(reversed(at))
-        elif isinstance(at, ast.Node):
-            stack.extend(reversed([getattr(at, f) for f in at.__dataclass_fields__ if f not in ("span", "name_span")]))
-    return list(found)
-
-
-def _numbers(value: tuple[Any, ...]) -> np.ndarray[Any, np.dtype[np.float64]] | None:
-    """A rectangular list of plain numbers as an array, or None."""
-
-    def shape(item: object) -> tuple[int, ...] | None:
-        if is_number(item):
-            return ()
-        if not isinstance(item, tuple) or not item:
-            return None
-        inner = {shape(element) for element in item}
-        only = inner.pop() if len(inner) == 1 else None
-        return None if only is None else (len(item), *only)
-
-    return np.array(value, dtype=np.float64) if shape(value) is not None else None
-
-
-def _listed(element: Any) -> Any:
-    return tuple(_listed(e) for e in element) if isinstance(element, np.ndarray) else element
-
-
-def _observable(terms: Any) -> Observed:
-    merged: dict[Pauli, float] = {}
-    for coefficient, pauli in terms:
-        merged[pauli] = merged.get(pauli, 0.0) + float(coefficient)
-    return Observed(tuple((c, p) for p, c in merged.items()))
-
-
-def symbolic(name: str, left: Value, right: Value) -> Value | None:
-    """`left name right` where at least one of them is a scalar or an array inside a circuit; None where it is neither.
-
-    Raises `ShapeError` where two arrays differ in shape.
-    """
-    a, b = _as_array(left), _as_array(right)
-    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        if a is None or b is None:
-            return None
-        if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape != b.shape:
-            raise ShapeError("arrays differ in shape")
-        shape = a.shape if isinstance(a, np.ndarray) else b.shape
-        result = np.empty(shape, dtype=object)
-        for place in np.ndindex(*shape):
-            x = a[place] if isinstance(a, np.ndarray) else a
-            y = b[place] if isinstance(b, np.ndarray) else b
-            result[place] = _scalar(name, x, y)  # type: ignore[arg-type]
-        return result
-    if a is None or b is None:
-        return None
-    return _scalar(name, a, b)
-
-
-def _as_array(value: Value) -> Any:
-    if is_number(value) or is_symbolic(value):
-        return value
-    if isinstance(value, tuple):
-        try:
-            array = np.array(value, dtype=object)
-        except ValueError:
-            return None
-        return array if all(is_number(x) or isinstance(x, (Angle, Deferred)) for x in array.ravel()) else None
-    return None
-
-
-def _scalar(name: str, a: Scalar, b: Scalar) -> Scalar:
-    x, y = (Angle(float(v)) if is_number(v) else v for v in (a, b))  # type: ignore[arg-type]
-    if isinstance(x, Angle) and isinstance(y, Angle):
-        if name == "add":
-            return x + y
-        if name == "sub":
-            return x + -y
-        if name == "mul" and (x.is_constant or y.is_constant):
-            return y.scaled(x.constant) if x.is_constant else x.scaled(y.constant)
-        if name == "div" and y.is_constant and y.constant:
-            return x.scaled(1 / y.constant)
-    return Deferred(name, (a, b))

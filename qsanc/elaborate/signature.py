@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qsanc.diagnostics import Note
-from qsanc.elaborate.expressions import Evaluator, names_in
+from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.scope import Entry, Scope
 from qsanc.elaborate.values import (
     DimRef,
@@ -30,6 +30,7 @@ from qsanc.elaborate.values import (
 from qsanc.ir.model import Axis
 from qsanc.source import Span
 from qsanc.syntax import ast
+from qsanc.syntax.walk import names_in
 
 
 @dataclass(frozen=True, slots=True, eq=False)
