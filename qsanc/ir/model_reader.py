@@ -307,7 +307,7 @@ def _read_field(line: _Line) -> DataField:
     given = _Given(line)
     role = given.one_of("role", _FIELD_ROLES)
     low, high, closed = given.number("low"), given.number("high"), given.truth("closed", True)
-    return DataField(name, role, kind, low, high, closed, given.integer("classes"))
+    return DataField(name, role, kind, low, high, closed, given.integer("classes"), given.text("sized_by"))
 
 
 def _choice(line: _Line, value: object, choices: tuple[T, ...]) -> T:
@@ -340,6 +340,12 @@ class _Given:
         value = self.integer(name)
         if value is None:
             raise self.line.error(f"{name} is missing")
+        return value
+
+    def text(self, name: str) -> str | None:
+        value = self.settings.get(name)
+        if value is not None and not isinstance(value, str):
+            raise self.line.error(f"{name} is a name")
         return value
 
     def truth(self, name: str, default: bool) -> bool:

@@ -68,7 +68,7 @@ def _function(function: Function) -> Iterator[str]:
 def _operation(operation: Operation) -> str:
     results = ", ".join(f"%{operation.first + k}: {kind}" for k, kind in enumerate(operation.types))
     inputs = ", ".join(f"%{number}" for number in operation.inputs)
-    line = f"{results} = {operation.name}" + (f" {inputs}" if inputs else "")
+    line = f"{results} = {_word(operation.name)}" + (f" {inputs}" if inputs else "")
     return line + _settings(operation.attributes)
 
 
@@ -103,7 +103,12 @@ def _parameter(parameter: Parameter) -> str:
 
 def _field(field: DataField) -> str:
     return f"field {_word(field.name)}: {field.type}" + _known(
-        role=field.role, low=field.low, high=field.high, closed=field.closed, classes=field.classes
+        role=field.role,
+        low=field.low,
+        high=field.high,
+        closed=field.closed,
+        classes=field.classes,
+        sized_by=field.sized_by,
     )
 
 

@@ -66,9 +66,10 @@ def _twice_is_nothing(writer: _Writer, operation: Operation, x: tuple[int, ...])
 
 
 def _last_one_counts(writer: _Writer, operation: Operation, x: tuple[int, ...]) -> int | None:
-    if writer.graph.types[x[0]] == operation.types[0]:
-        return x[0]
     inner = writer.operand(x[0], operation.name)
+    for same in (x[0], inner):
+        if same is not None and writer.graph.types[same] == operation.types[0]:
+            return same
     return None if inner is None else writer.add(operation, operation.name, inner)
 
 
