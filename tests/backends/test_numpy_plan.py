@@ -1,0 +1,145 @@
+"""Plans of the NumPy backend: their text, and that every way to stage the same module gives the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from oracle.asking import expected, requests
+from strategies import bindings, modules
+
+from qsanc.ir.circuit import CircuitModule
+from qsanc.ir.text import read_module
+from qsanc.target import Bindings, Request, Shifts
+from qsanc_numpy import evaluate, lowering
+from qsanc_numpy.backend import NumpyBackend
+from qsanc_numpy.evaluate import Lowered
+from qsanc_numpy.plan import Stage, Step
+
+ATTENTION = """
+circuit @gpqsa wires 3
+  shared tq[0, 0], tq[0, 1], tv[0, 0], tv[0, 1]
+  items x[0, 0], x[0, 1], x[0, 2], x[1, 0]
+  segment encode
+    h 0
+    h 1
+    h 2
+    rx(s0) 0
+    rx(s4) 0
+    rx(s5) 1
+    rx(s6) 2
+    ry(s7) 0
+    cx 0, 1
+    cx 1, 2
+    cx 2, 0
+    rz(s4 + s0) 2
+  segment query after encode
+    ry(s0) 0
+    rx(2*s1) 0
+    ry(s1) 1
+    crz(s0) 0, 2
+    rzz(0.5*s1) 0, 2
+    cz 0, 1
+    swap 1, 2
+  segment value after encode
+    ry(s2) 0
+    u3(s3, s4, 0.1) 1
+    ccx 0, 1, 2
+  r0 = expectation query: Z0
+  r1 = probabilities value: 2, 0
+  r2 = state value
+"""
+
+
+def test_the_text_of_a_plan(golden: Callable[[Path, str], None]) -> None:
+    """Prefix, stages, fused gates, permutations, and which stretch becomes one matrix."""
+    executable = NumpyBackend().lower(read_module(ATTENTION))
+    golden(Path(__file__).parent / "attention.plan", executable.plan())
+
+
+def always_as_matrix(module: CircuitModule) -> Lowered:
+    """Every shared stretch as one matrix, whatever it costs."""
+
+    def forced(step: Step) -> Step:
+        return replace(step, matrix_from=1) if step.stage is Stage.SHARED else step
+
+    found = Lowered.of(module)
+    segments = [replace(s, steps=tuple(forced(step) for step in s.steps)) for s in found.plan.segments]
+    return replace(found, plan=replace(found.plan, segments=tuple(segments)))
+
+
+def without_gathers(module: CircuitModule) -> Lowered:
+    """As for registers that are too large for a table of indices."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lowering, "GATHER_WIRES", 0)
+        return Lowered.of(module)
+
+
+WAYS = [Lowered.of, always_as_matrix, without_gathers]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@settings(max_examples=40)
+@given(data=st.data())
+def test_values_are_those_of_the_oracle(way: Callable[[CircuitModule], Lowered], data: st.DataObject) -> None:
+    module = data.draw(modules(max_wires=3, max_gates=8))
+    request = data.draw(requests(module, data.draw(bindings(module, max_rows=4)), shifted=False))
+    found = way(module).values(request.bindings, request.results, request.pairs)
+    for k, value in zip(request.results, expected(module, request), strict=True):
+        np.testing.assert_allclose(found[k], value, atol=1e-10)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@settings(max_examples=60)
+@given(data=st.data())
+def test_values_at_shifts_are_those_of_the_oracle(way: Callable[[CircuitModule], Lowered], data: st.DataObject) -> None:
+    module = data.draw(modules(max_wires=3, max_gates=8))
+    assume(any(module.sites()))
+    request = data.draw(requests(module, data.draw(bindings(module, max_rows=4)), shifted=True))
+    assert request.shifts is not None
+    found = way(module).values_at_shifts(request.bindings, request.results, request.pairs, request.shifts)
+    for k, value in zip(request.results, expected(module, request), strict=True):
+        np.testing.assert_allclose(found[k], value, atol=1e-10)
+
+
+@pytest.mark.parametrize("way", [always_as_matrix, without_gathers])
+@settings(max_examples=60)
+@given(data=st.data())
+def test_adjoint_gradients_are_the_same(way: Callable[[CircuitModule], Lowered], data: st.DataObject) -> None:
+    kinds = ("expectation", "probabilities", "probability", "overlap")
+    module = data.draw(modules(max_wires=3, max_gates=8, kinds=kinds))
+    request = data.draw(requests(module, data.draw(bindings(module, max_rows=4)), shifted=False))
+    plain, other = (adjoint(lowered, request) for lowered in (Lowered.of(module), way(module)))
+    np.testing.assert_allclose(other, plain, atol=1e-10)
+
+
+def adjoint(lowered: Lowered, request: Request) -> np.ndarray:
+    values, reverse = lowered.values_and_adjoint(request.bindings, request.results, request.pairs)
+    gradient = reverse({k: np.cos(np.arange(values[k].size)).reshape(values[k].shape) for k in request.results})
+    return np.concatenate([gradient.shared, gradient.items.ravel()])
+
+
+def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = read_module(ATTENTION)
+    rng = np.random.default_rng(5)
+    b = Bindings(rng.normal(size=4), rng.normal(size=(40, 4)))
+    sites = len(list(module.sites()))
+    shifts = Shifts(
+        rng.integers(0, 40, 300), rng.integers(0, sites, 300), rng.normal(size=300).round(), np.zeros(300, np.int64)
+    )
+    lowered = Lowered.of(module)
+
+    def everything() -> list[np.ndarray]:
+        values, shifted = lowered.values(b, (0, 1, 2), None), lowered.values_at_shifts(b, (0, 1, 2), None, shifts)
+        return [*values.values(), *shifted.values(), adjoint(lowered, Request(b, (0, 1)))]
+
+    whole = everything()
+    monkeypatch.setattr(evaluate, "_ROW_AMPLITUDES", 200)
+    monkeypatch.setattr(evaluate, "_SHIFT_AMPLITUDES", 64)
+    for one, other in zip(whole, everything(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)
