@@ -56,7 +56,7 @@ class Fold:
             kept = np.add.reduce(kept, axis=self.axes)
         if self.order != tuple(range(len(self.order))):
             kept = kept.transpose(*self.order, len(self.order))
-        return kept.reshape(-1, columns)
+        return kept.reshape(1 << len(self.order), columns)
 
     def spread(self, values: NDArray[Number]) -> NDArray[Number]:
         """The transpose of `sum`, as an array that broadcasts against one reshaped to `shape + (column,)`."""

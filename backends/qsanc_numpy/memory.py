@@ -35,8 +35,6 @@ def available() -> int:
 
 
 def readable(size: int) -> str:
-    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
-        if size < 1024 or unit == "TiB":
-            return f"{size:.3g} {unit}"
-        size //= 1024
-    raise AssertionError
+    """Bytes for people: `1.5 GiB`."""
+    power = min(max(size, 1).bit_length() - 1, 49) // 10
+    return f"{size / 1024**power:.3g} {('bytes', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"

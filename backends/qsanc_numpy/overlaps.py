@@ -80,7 +80,7 @@ class OverlapPlan:
             return state
         matrix = self._matrix(state)
         reduced = matrix @ matrix.conj().transpose(0, 2, 1)
-        return np.ascontiguousarray(reduced.reshape(reduced.shape[0], -1).T)
+        return np.ascontiguousarray(reduced.reshape(reduced.shape[0], 1 << 2 * len(self.kept)).T)
 
     def values(self, left: Complex, right: Complex, pairs: Ints) -> Floats:
         """float64[pair] from the features of both sides."""
@@ -108,12 +108,12 @@ class OverlapPlan:
         """complex128[column, kept, rest]."""
         axes = state.reshape((2,) * self.register + (state.shape[1],))
         ordered = axes.transpose(self.register, *self.kept, *self.rest)
-        return ordered.reshape(state.shape[1], 1 << len(self.kept), -1)
+        return ordered.reshape(state.shape[1], 1 << len(self.kept), 1 << len(self.rest))
 
     def _applied(self, operators: Complex, state: Complex) -> Complex:
         """Each column's operator, complex128[kept * kept, column], on the kept wires of that column."""
         d = 1 << len(self.kept)
-        out = np.ascontiguousarray(operators.T).reshape(-1, d, d) @ self._matrix(state)
+        out = np.ascontiguousarray(operators.T).reshape(state.shape[1], d, d) @ self._matrix(state)
         axes = out.reshape((state.shape[1],) + (2,) * self.register)
         back = np.argsort((self.register, *self.kept, *self.rest))
         return np.ascontiguousarray(axes.transpose(*(int(axis) for axis in back))).reshape(state.shape)

@@ -86,7 +86,7 @@ class _Entry:
 def expand(module: CircuitModule, request: Request, *, gates: frozenset[str] | None = None) -> Expansion:
     """The plain circuits of a request, in the order of settings or overlaps and within them of entries.
 
-    `gates` are those in which the circuits of overlaps are written, as they add inverses and swaps. Raises `CompilerBug`
+    `gates` are those in which circuits of overlaps are written, as they add inverses and swaps. Raises `CompilerBug`
     where a state is asked for, and ValueError where an overlap cannot be written in `gates`.
     """
     if any(isinstance(module.results[k], State) for k in request.results):
