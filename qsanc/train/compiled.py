@@ -35,6 +35,8 @@ class Compiled:
     ) -> None:
         self._function, self._modules, self._executables = function, tuple(modules), executables
         self._method, self._shots, self._independent = method, shots, independent
+        types = function.types()
+        self._single = {name for name, number in function.outputs if not types[number].rows}
         self._prepared: dict[tuple[tuple[str, ...], tuple[str, ...]], Prepared] = {}
 
     def gradient(
@@ -86,6 +88,4 @@ class Compiled:
     def _for_each_record(self, name: str, values: Mapping[str, Array], records: Records) -> Floats:
         """What depends on no record is the same for each of them."""
         value = values[name].astype(np.float64, copy=False)
-        if self._function.types()[self._function.output(name)].rows:
-            return value
-        return np.broadcast_to(value, (records.count, *value.shape))
+        return np.broadcast_to(value, (records.count, *value.shape)) if name in self._single else value
