@@ -50,9 +50,9 @@ def compile_entry(
 ) -> Compiled:
     """Compile the model or circuit `entry` of a checked file for `backend`.
 
-    `sizes`, `data_sizes` and `shapes` are those of `elaborate`. With `verify` every pass is tested on random bindings; with
-    `independent` equal tokens are not computed once but each by itself. Raises QsanError with all that the first failing
-    phase finds; target diagnostics are those of the last one.
+    `sizes`, `data_sizes` and `shapes` are those of `elaborate`. With `verify` every pass is tested on random bindings;
+    with `independent` equal tokens are not computed once but each by itself. Raises QsanError with all that the first
+    failing phase finds; target diagnostics are those of the last one.
     """
     program, warnings = elaborate(module, entry=entry, sizes=sizes, data_sizes=data_sizes, shapes=shapes)
     program = optimise(program, level, verify=verify, independent=independent)
@@ -65,7 +65,7 @@ def compile_entry(
 
 
 def check(module: Module, *, sizes: Mapping[str, int | float] | None = None) -> tuple[Diagnostic, ...]:
-    """The warnings of a file, without compiling it for a backend. Raises QsanError with everything that is wrong in it."""
+    """The warnings of a file, compiled for no backend. Raises QsanError with everything that is wrong in it."""
     programs, warnings = check_all(module, sizes)
     seen = [finding for program in programs for circuit in program.modules for finding in findings(circuit)]
     return (*module.warnings, *warnings, *seen)
@@ -79,7 +79,7 @@ def optimise(program: Program, level: Level, *, verify: bool = False, independen
 
 
 def decompose_towards(program: Program, capabilities: Capabilities, *, verify: bool = False) -> Program:
-    """The program in the gates that a backend takes. Raises QsanError (QS801) where a gate cannot be written in them."""
+    """The program in the gates of a backend. Raises QsanError (QS801) where a gate cannot be written in them."""
 
     def decomposed(circuit: CircuitModule) -> CircuitModule:
         try:

@@ -21,15 +21,15 @@ from qsanc.target import Backend, Context, Floats
 from qsanc.train import errors
 from qsanc.train.data import Coding, Part
 from qsanc.train.encoding import encode
-from qsanc.train.loop import fit, label_of
+from qsanc.train.loop import fit, label_of, report
 from qsanc.train.metrics import by_class, chosen_class
-from qsanc.train.objective import predict
+from qsanc.train.objective import evaluate, predict
 from qsanc.train.parameters import initial, trained
-from qsanc.train.progress import History
+from qsanc.train.progress import History, Report
 from qsanc.train.records import ONE, Records
 from qsanc.train.run_folder import RunFolder
 from qsanc.train.saving import save_model
-from qsanc.train.tables import table_of
+from qsanc.train.tables import Table, table_of
 from qsanc.train.task import Choices, Grad, Tables, assemble, method_for, objective_of
 from qsanc.train.words import Vocabulary
 
@@ -212,6 +212,14 @@ class Model:
         records = ONE if inputs is None else self._records(inputs, labels)
         wrt = trained(self._model)
         return dict(objective.gradient(self._params, records, wrt=wrt, context=Context(purpose="gradient"))[1])
+
+    def evaluate(self, table: Table, *, columns: Mapping[str, str] | None = None) -> Report:
+        """Mean loss and metrics on labelled records, as `read_table` gives them. Raises QsanError."""
+        self._settled()
+        coding = self._coding if columns is None else replace(self._coding, columns=tuple(sorted(columns.items())))
+        records = encode(self._model, Part.whole(table), coding)
+        outputs = evaluate(self._objective, self._params, records, context=Context(purpose="inference"))
+        return report(self._model, outputs, records)
 
     def inspect(self, record: str | Sequence[int] | NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
         """What happens inside for one record: every probe by name.

@@ -1,7 +1,8 @@
 """The command line: the only place that prints and that reads arguments and the environment.
 
-`main` is the shell around everything: it turns outcomes into exit codes (0 done, 1 diagnostics or a failed check, 2 wrong
-usage, 130 interrupted) and keeps tracebacks away from users. Each command is a module of its own, imported when it is called.
+`main` is the shell around everything: it turns outcomes into exit codes (0 done, 1 diagnostics or a failed check, 2
+wrong usage, 130 interrupted) and keeps tracebacks away from users. Each command is a module of its own, imported when
+it is called.
 """
 
 from __future__ import annotations

@@ -34,6 +34,15 @@ class Commands(click.Group):
         module = import_module(f"qsanc.cli.{cmd_name.replace('-', '_')}")
         return cast(click.Command, module.command)
 
+    def invoke(self, ctx: click.Context) -> object:
+        from qsanc.target import BackendFailure
+
+        try:
+            return super().invoke(ctx)
+        except BackendFailure as failure:
+            again = "; trying again may help" if failure.retryable else ""
+            raise click.ClickException(f"the backend failed: {failure}{again}") from failure
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))

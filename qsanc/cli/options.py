@@ -13,40 +13,40 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ASSIGNMENT = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*(.*?)\s*\Z", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 
 
-class Assignment(click.ParamType):
+def assignment(text: str) -> tuple[str, str]:
     """`NAME=TEXT`, as a pair."""
-
-    name = "NAME=VALUE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        if isinstance(value, tuple):
-            return value
-        match = _ASSIGNMENT.fullmatch(value)
-        if match is None or not match[2]:
-            self.fail(f"{value!r} is not of the form name=value", param, ctx)
-        return match[1], match[2]
+    match = _ASSIGNMENT.fullmatch(text)
+    if match is None or not match[2]:
+        raise click.BadParameter(f"{text!r} is not of the form NAME=VALUE")
+    return match[1], match[2]
 
 
-class Setting(Assignment):
+def setting(text: str) -> tuple[str, int | float]:
     """`NAME=NUMBER`: a natural number where it is written as one, else a real number."""
+    name, value = assignment(text)
+    if _INTEGER.fullmatch(value):
+        return name, int(value)
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise click.BadParameter(f"{value!r} is no number in {text!r}")
+    return name, number
 
-    name = "NAME=NUMBER"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        name, text = super().convert(value, param, ctx)
-        if isinstance(text, (int, float)):
-            return name, text
-        if re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
-            return name, int(text)
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            self.fail(f"{text!r} is not a number (in {value!r})", param, ctx)
-        return name, number
+def positive(text: str | float) -> float:
+    """A positive finite number."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise click.BadParameter(f"{text!r} is not a positive number")
+    return number
 
 
 def once(pairs: Iterable[tuple[str, Any]], option: str) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _settings(ctx: click.Context, param: click.Parameter, value: tuple[tuple[str
 
 def sizes(function: F) -> F:
     return click.option(
-        "--set", "sizes", type=Setting(), multiple=True, callback=_settings,
+        "--set", "sizes", type=setting, multiple=True, metavar="NAME=NUMBER", callback=_settings,
         help="Give a size or a hyper setting a value, as in --set n=6 (repeatable).",
     )(function)  # fmt: skip
 
@@ -75,7 +75,9 @@ def as_json(function: F) -> F:
 
 
 def backend(function: F) -> F:
-    return click.option("--backend", default="numpy", show_default=True, help="Where circuits run, ENTRY[:TARGET].")(function)
+    return click.option("--backend", default="numpy", show_default=True, help="Where circuits run, ENTRY[:TARGET].")(
+        function
+    )
 
 
 def model_name(function: F) -> F:
@@ -83,7 +85,21 @@ def model_name(function: F) -> F:
 
 
 def shots(function: F) -> F:
-    return click.option("--shots", type=click.IntRange(min=1), help="Samples a circuit instead of exact values.")(function)
+    return click.option("--shots", type=click.IntRange(min=1), help="Samples a circuit instead of exact values.")(
+        function
+    )
 
 
 file = click.Path(path_type=Path)
+
+
+def columns(function: F) -> F:
+    """`--column FIELD=NAME`, as a mapping."""
+
+    def chosen(ctx: click.Context, param: click.Parameter, value: tuple[tuple[str, str], ...]) -> dict[str, str]:
+        return once(value, "--column")
+
+    return click.option(
+        "--column", "columns", type=assignment, multiple=True, callback=chosen, metavar="FIELD=NAME",
+        help="Read a field of the model from the column NAME (repeatable).",
+    )(function)  # fmt: skip

@@ -1,0 +1,30 @@
+"""`qsanc eval`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from qsanc.api import load_run
+from qsanc.cli import options
+from qsanc.cli.report import print_json
+from qsanc.cli.results import table
+from qsanc.train.run_info import report_json
+from qsanc.train.tables import read_table
+
+
+@click.command()
+@click.argument("run", metavar="RUN", type=options.file)
+@click.option("--data", required=True, type=options.file, help="A .tsv, .csv or .jsonl file with labels.")
+@click.option("--backend", help="Where circuits run, ENTRY[:TARGET]; by default as in training.")
+@options.columns
+@options.as_json
+def command(run: Path, data: Path, backend: str | None, columns: dict[str, str], as_json: bool) -> int:
+    """Evaluate a trained model on a data file of its own."""
+    report = load_run(run, backend=backend).evaluate(read_table(data), columns=columns or None)
+    if as_json:
+        print_json({"data": str(data), "report": report_json(report)})
+    else:
+        table([(str(data), report)])
+    return 0

@@ -1,0 +1,54 @@
+"""`qsanc run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+
+from qsanc.api.circuit import Circuit
+from qsanc.check.imports import load
+from qsanc.cli import options
+from qsanc.cli.report import print_json
+from qsanc.cli.values import argument
+
+
+@click.command()
+@click.argument("file", metavar="FILE", type=options.file)
+@click.argument("circuit", metavar="CIRCUIT")
+@click.argument("arguments", metavar="[NAME=VALUE]...", nargs=-1, type=options.assignment)
+@options.sizes
+@options.backend
+@options.shots
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the samples.")
+@options.as_json
+def command(
+    file: Path,
+    circuit: str,
+    arguments: tuple[tuple[str, str], ...],
+    sizes: dict[str, int | float],
+    backend: str,
+    shots: int | None,
+    seed: int,
+    as_json: bool,
+) -> int:
+    """Run one circuit, or the state that an ansatz prepares, as in `qsanc run FILE h2_energy th=[0.1,pi/2]`.
+
+    Values are .qsan expressions. Generics follow from the shapes of the arguments, or are given with --set.
+    """
+    module = load(file)
+    given = {name: argument(name, text, module) for name, text in options.once(arguments, "the command line").items()}
+    value = Circuit(module, circuit, backend, shots)(seed=seed, **given, **sizes)
+    if np.iscomplexobj(value):
+        width = int(np.log2(len(value)))
+        if as_json:
+            print_json({"real": value.real.tolist(), "imag": value.imag.tolist()})
+            return 0
+        for index, amplitude in enumerate(value):
+            click.echo(f"{index:0{width}b}  {amplitude.real: .12f} {amplitude.imag:+.12f}i")
+    elif as_json:
+        print_json({"value": value.tolist(), "shots": shots})
+    else:
+        click.echo(str(float(value)) if value.ndim == 0 else np.array2string(value, separator=", ", floatmode="unique"))
+    return 0

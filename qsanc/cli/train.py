@@ -1,0 +1,198 @@
+"""`qsanc train`."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+
+import click
+
+from qsanc import registry
+from qsanc.api.names import model_named
+from qsanc.check.imports import load
+from qsanc.cli import options
+from qsanc.cli.progress import watch
+from qsanc.cli.report import print_json
+from qsanc.cli.results import confusion, table
+from qsanc.train.progress import Interrupted
+from qsanc.train.run_folder import RunFolder
+from qsanc.train.run_info import DataSource, report_json
+from qsanc.train.saving import describe
+from qsanc.train.session import Outcome, carry_out
+from qsanc.train.tables import read_table
+from qsanc.train.task import Choices, Grad, PartName, Tables, Task, assemble
+
+
+@click.command()
+@click.argument("file", metavar="[FILE]", required=False, type=options.file)
+@click.option(
+    "--data", type=options.file, help="A .tsv, .csv or .jsonl file; split 64/16/20 by seed, stratified by label."
+)
+@click.option("--valid", type=options.file, help="Validation data of their own.")
+@click.option("--test", type=options.file, help="Test data of their own.")
+@click.option("--out", type=options.file, metavar="RUN", help="Keep the run in this new folder.")
+@click.option("--resume", type=options.file, metavar="RUN", help="Go on with a run that was stopped.")
+@options.model_name
+@options.sizes
+@click.option("--seed", type=click.IntRange(min=0), help="Of split, initial values, batches and samples.")
+@click.option("--epochs", type=click.IntRange(min=0))
+@click.option("--batch", type=click.IntRange(min=1), help="Records of one step.")
+@click.option("--lr", type=options.positive, metavar="NUMBER", help="Learning rate.")
+@click.option(
+    "--patience", type=click.IntRange(min=1), help="Stop after so many epochs without a lower validation loss."
+)
+@click.option("--grad", type=click.Choice(["auto", "parameter_shift", "adjoint", "spsa"]), help="How to differentiate.")
+@options.backend
+@options.shots
+@click.option("--independent-shots", is_flag=True, help="Sample equal tokens each by itself.")
+@options.columns
+@click.option("--truncate", is_flag=True, help="Cut sentences that are too long.")
+@click.option("--no-controls", is_flag=True, help="Do not train the control models beside it.")
+@options.as_json
+def command(
+    file: Path | None,
+    data: Path | None,
+    valid: Path | None,
+    test: Path | None,
+    out: Path | None,
+    resume: Path | None,
+    model: str | None,
+    sizes: dict[str, int | float],
+    seed: int | None,
+    epochs: int | None,
+    batch: int | None,
+    lr: float | None,
+    patience: int | None,
+    grad: Grad | None,
+    backend: str,
+    shots: int | None,
+    independent_shots: bool,
+    columns: dict[str, str],
+    truncate: bool,
+    no_controls: bool,
+    as_json: bool,
+) -> int:
+    """Train a model on a data file, test it once, and print simple controls beside the result.
+
+    Settings left out are those of the file's train block. The epoch with the lowest validation loss is kept.
+    """
+    if resume is not None:
+        settings = (file, out, model, sizes, seed, epochs, batch, lr, patience, grad, shots, columns, truncate)
+        if any(value not in (None, {}, False) for value in settings):
+            raise click.UsageError("--resume goes on with the settings of the run; give nothing else but data files")
+        return _resumed(resume, {"train": data, "valid": valid, "test": test}, not no_controls, as_json)
+    if file is None:
+        raise click.UsageError("give a FILE to train, or --resume RUN")
+    files = _files({"train": data, "valid": valid, "test": test})
+    module = load(file)
+    entry = model_named(module, model)
+    chosen = registry.load(backend)
+    tables, sources = _read(files, columns, truncate)
+    task = assemble(
+        module,
+        entry,
+        chosen,
+        tables,
+        sizes=sizes,
+        choices=Choices(epochs, batch, lr, seed, patience, grad),
+        shots=shots,
+        independent=independent_shots,
+    )
+    run = None
+    if out is not None:
+        info, texts = describe(
+            module,
+            task.compiled,
+            backend=backend,
+            recipe=task.recipe,
+            method=task.method,
+            shots=shots,
+            settings=(("independent_shots", independent_shots), ("controls", not no_controls)),
+            data=sources,
+            parts=tuple((name, records.count) for name, records in task.parts.items()),
+        )
+        run = RunFolder.create(out, info, texts, task.coding)
+    return _carry_out(task, backend, run, not no_controls, as_json)
+
+
+def _resumed(folder: Path, given: dict[PartName, Path | None], controls: bool, as_json: bool) -> int:
+    run = RunFolder.open(folder)
+    info, coding = run.info, run.coding()
+    run.sources()
+    settings = dict(info.settings)
+    known = {source.part: Path(source.file) for source in info.data}
+    tables, sources = _read(
+        _files({**known, **{name: path for name, path in given.items() if path is not None}}),
+        dict(coding.columns),
+        coding.truncate,
+    )
+    run.check_data(sources)
+    task = assemble(
+        load(run.entry),
+        info.model,
+        registry.load(info.backend),
+        tables,
+        sizes={size.name: size.value for size in info.sizes if size.origin == "set"},
+        recipe=info.recipe,
+        shots=info.shots,
+        independent=settings.get("independent_shots") is True,
+    )
+    return _carry_out(task, info.backend, run, controls and settings.get("controls") is not False, as_json)
+
+
+def _carry_out(task: Task, backend: str, run: RunFolder | None, controls: bool, as_json: bool) -> int:
+    try:
+        with nullcontext() if as_json else watch(task.recipe.epochs) as observer:
+            outcome = carry_out(task, registry.load(backend), run=run, observer=observer, controls=controls)
+    except Interrupted as interruption:
+        where = f"; go on with: qsanc train --resume {run.path}" if run is not None else ""
+        click.echo(f"{interruption}{where}", err=True)
+        return 130
+    _show(task, outcome, run, as_json)
+    return 0
+
+
+def _show(task: Task, outcome: Outcome, run: RunFolder | None, as_json: bool) -> None:
+    history = outcome.history
+    reports = [(name, report) for name, report in (("valid", history.valid), ("test", history.test)) if report]
+    if as_json:
+        print_json(
+            {
+                "model": task.model.name,
+                "run": None if run is None else str(run.path),
+                "best_epoch": history.best_epoch,
+                "epochs": len(history.epochs),
+                "seconds": history.seconds,
+                **{name: report_json(report) for name, report in reports},
+                "baselines": {name: report_json(report) for name, report in outcome.baselines},
+            }
+        )
+        return
+    early = ", stopped early" if history.stopped_early else ""
+    click.echo(f"best epoch {history.best_epoch} of {len(history.epochs)}{early}, {history.seconds:.1f} s")
+    if reports:
+        table([*reports, *((f"{name} (control)", report) for name, report in outcome.baselines)])
+    if history.test is not None:
+        labels = task.coding.labels
+        classes = labels.names if labels is not None else range(len(history.test.metrics.confusion or ()))
+        confusion(list(classes), history.test)
+    if run is not None:
+        click.echo(f"run kept in {run.path}")
+
+
+def _files(given: dict[PartName, Path | None]) -> dict[PartName, Path]:
+    files = {name: path for name, path in given.items() if path is not None}
+    if files and "train" not in files:
+        raise click.UsageError("--valid and --test stand beside --data")
+    return files
+
+
+def _read(
+    files: dict[PartName, Path], columns: dict[str, str], truncate: bool
+) -> tuple[Tables | None, tuple[DataSource, ...]]:
+    if not files:
+        return None, ()
+    read = {name: read_table(path) for name, path in files.items()}
+    sources = tuple(DataSource(name, str(files[name]), table.digest, table.rows) for name, table in read.items())
+    tables = Tables(read["train"], read.get("valid"), read.get("test"), columns=columns, truncate=truncate)
+    return tables, sources

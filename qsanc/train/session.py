@@ -1,0 +1,91 @@
+"""A whole training: the loop, the controls beside it, and the run folder that keeps both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib import resources
+
+from qsanc.check.imports import load_text
+from qsanc.diagnostics import QsanError
+from qsanc.driver import compile_entry
+from qsanc.source import Source
+from qsanc.target import Backend, BackendFailure, Context
+from qsanc.train.controls import control, majority
+from qsanc.train.loop import fit
+from qsanc.train.progress import History, Interrupted, Observer, Report
+from qsanc.train.run_folder import RunFolder
+from qsanc.train.saving import results_of
+from qsanc.train.task import Task, control_for, method_for, objective_of
+
+Baselines = tuple[tuple[str, Report], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """A finished training and, by name, what is reached on its test part without a circuit."""
+
+    history: History
+    baselines: Baselines
+
+
+def carry_out(
+    task: Task,
+    backend: Backend,
+    *,
+    run: RunFolder | None = None,
+    observer: Observer | None = None,
+    controls: bool = True,
+) -> Outcome:
+    """Train, from where the run was stopped if it was; then train the controls, and finish the run.
+
+    Raises what `fit` raises, after noting in the run how it ended.
+    """
+    progress = run.progress(task.model) if run is not None else None
+    if run is not None:
+        run.mark("running")
+    try:
+        history = fit(
+            task.model,
+            task.objective,
+            train=task.parts.get("train"),
+            valid=task.parts.get("valid"),
+            test=task.parts.get("test"),
+            recipe=task.recipe,
+            progress=progress,
+            context=Context(run_folder=run.path if run is not None else None),
+            keeper=run,
+            observer=observer,
+        )
+        baselines = baselines_of(task, backend) if controls else ()
+    except (Interrupted, KeyboardInterrupt):
+        if run is not None:
+            run.mark("interrupted")
+        raise
+    except (QsanError, BackendFailure):
+        if run is not None:
+            run.mark("failed")
+        raise
+    if run is not None:
+        run.finish(replace(results_of(history), baselines=baselines))
+    return Outcome(history, baselines)
+
+
+def baselines_of(task: Task, backend: Backend) -> Baselines:
+    """The majority, and the control of `std.controls` that fits the model, on the test part; none without one."""
+    train, valid, test = (task.parts.get(name) for name in ("train", "valid", "test"))
+    if train is None or test is None:
+        return ()
+    found: list[tuple[str, Report]] = []
+    commonest = majority(task.model, train, test)
+    if commonest is not None:
+        found.append(("majority", commonest))
+    chosen = control_for(task.model)
+    if chosen is not None:
+        name, sizes = chosen
+        text = (resources.files("qsanc") / "std" / "controls.qsan").read_text(encoding="utf-8")
+        compiled = compile_entry(load_text(Source("std/controls.qsan", text), None), name, backend, sizes=sizes)
+        objective = objective_of(compiled, method_for(compiled, "auto", None))
+        model = compiled.program.models[0]
+        report = control(model, objective, task.model, train=train, valid=valid, test=test, recipe=task.recipe)
+        found.append((name, report))
+    return tuple(found)
