@@ -43,17 +43,23 @@ def parts_of(model: Model, file: Path, seed: int = 1) -> tuple[Coding, Records, 
     return coding, *(encode(model, part, coding) for part in (division.train, division.valid, division.test))
 
 
-def test_a_variational_classifier_learns_two_moons_by_either_gradient(root: Path) -> None:
-    histories = []
+def test_one_epoch_by_either_gradient_gives_the_same_weights(root: Path) -> None:
+    weights = []
     for method in ("adjoint", "parameter_shift"):
         model, objective = compiled(root / "models" / "vqc.qsan", "vqc", method=method)
-        _, train, valid, test = parts_of(model, root / "models" / "data" / "two_moons.csv")
-        recipe = replace(model.recipe, epochs=6)
-        histories.append(fit(model, objective, train=train, valid=valid, test=test, recipe=recipe))
-    first, second = histories
-    assert first.test.metrics["accuracy"] > 0.85
-    for name, value in first.parameters.items():
-        assert second.parameters[name] == pytest.approx(value, abs=1e-9)
+        _, train, valid, _ = parts_of(model, root / "models" / "data" / "two_moons.csv")
+        weights.append(
+            fit(model, objective, train=train, valid=valid, recipe=replace(model.recipe, epochs=1)).parameters
+        )
+    for name, value in weights[0].items():
+        assert weights[1][name] == pytest.approx(value, abs=1e-9)
+
+
+def test_a_variational_classifier_learns_two_moons(root: Path) -> None:
+    model, objective = compiled(root / "models" / "vqc.qsan", "vqc")
+    _, train, valid, test = parts_of(model, root / "models" / "data" / "two_moons.csv")
+    history = fit(model, objective, train=train, valid=valid, test=test, recipe=replace(model.recipe, epochs=8))
+    assert history.test.metrics["accuracy"] > 0.85
 
 
 def test_a_model_without_data_finds_the_ground_state(root: Path) -> None:
