@@ -54,18 +54,19 @@ Attribute: TypeAlias = "str | int | float | tuple[Attribute, ...]"
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """Element kind and axes; the leading str axes are the row space."""
+    """Element kind and axes; the leading str axes are the row space `rows`, and the others are `static`.
+
+    Both parts are found once: evaluation asks for them at every operation of every training step.
+    """
 
     kind: Literal["real", "int"]
     axes: tuple[Axis, ...] = ()
+    rows: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    static: tuple[int, ...] = field(init=False, compare=False, repr=False)
 
-    @property
-    def rows(self) -> tuple[str, ...]:
-        return tuple(axis for axis in self.axes if isinstance(axis, str))
-
-    @property
-    def static(self) -> tuple[int, ...]:
-        return tuple(axis for axis in self.axes if isinstance(axis, int))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rows", tuple(axis for axis in self.axes if isinstance(axis, str)))
+        object.__setattr__(self, "static", tuple(axis for axis in self.axes if isinstance(axis, int)))
 
     def __str__(self) -> str:
         return f"{self.kind}[{', '.join(map(str, self.axes))}]" if self.axes else self.kind
