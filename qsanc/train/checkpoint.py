@@ -17,10 +17,10 @@ from qsanc.ir.program import Model, Recipe
 from qsanc.train import atomic, errors
 from qsanc.train.json_fields import Fields, Json, file_text, text_of
 from qsanc.train.optimizers import State, rule_of
-from qsanc.train.parameters import fitted, trained
+from qsanc.train.parameters import trained
 from qsanc.train.progress import EpochRecord, Progress
 from qsanc.train.run_info import metrics_json, metrics_of
-from qsanc.train.weights import packed, unpacked
+from qsanc.train.weights import packed, stored, unpacked
 
 KIND = "qsanc checkpoint"
 VERSION = 1
@@ -83,9 +83,9 @@ def read(folder: Path, model: Model, recipe: Recipe) -> Progress:
     if fields.integer("best_epoch", 0) > len(history):
         fields.wrong("best_epoch", "a finished epoch")
     return Progress(
-        fitted(model, groups["parameters"], origin=origin),
+        stored(model, groups["parameters"], origin),
         _state(model, recipe, groups["optimizer"], origin),
-        fitted(model, groups["best"], origin=origin),
+        stored(model, groups["best"], origin),
         len(history),
         fields.integer("step", 0),
         fields.integer("total", 0),

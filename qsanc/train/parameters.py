@@ -103,8 +103,6 @@ def _misfit(parameter: Parameter, array: NDArray[np.generic], origin: str) -> Di
         help = "the sizes of the model may differ from those the weights were made with"
         return errors.weights_mismatch(title, expected=str(list(parameter.shape)), help=help)
     values = array.astype(np.float64)
-    if array.dtype.kind in "iu" and (np.abs(values) > 2.0**53).any():
-        return errors.weights_mismatch(f"{place} holds whole numbers beyond 2^53", expected="real numbers")
     wrong = np.flatnonzero(~np.isfinite(values))
     if wrong.size:
         index = [int(i) for i in np.unravel_index(int(wrong[0]), values.shape)]

@@ -37,4 +37,13 @@ def write_weights(path: Path, parameters: Mapping[str, Floats]) -> None:
 
 def read_weights(path: Path, model: Model) -> dict[str, Floats]:
     """The parameters of a model by name. Raises QsanError unless each is there, fits and is finite."""
-    return fitted(model, unpacked(atomic.read(path), str(path)), origin=str(path))
+    return stored(model, unpacked(atomic.read(path), str(path)), str(path))
+
+
+def stored(model: Model, arrays: Mapping[str, NDArray[np.generic]], file: str) -> dict[str, Floats]:
+    """Arrays of a file as the parameters of a model. In a file they are floating-point numbers, and no others."""
+    wrong = [name for name, array in arrays.items() if array.dtype.kind != "f"]
+    if wrong:
+        title = f"{file}: the parameter `{wrong[0]}` holds {arrays[wrong[0]].dtype}"
+        raise errors.fail(errors.weights_mismatch(title, expected="floating-point numbers"))
+    return fitted(model, arrays, origin=file)
