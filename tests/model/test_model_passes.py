@@ -83,6 +83,25 @@ def test_values_and_gradients_stay(kind: dict[str, int], level: pipeline.Level) 
             np.testing.assert_allclose(now[name], value, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_every_step_passes_its_own_check(kind: dict[str, int]) -> None:
+    function, module = model(**kind)
+    for seed in range(3):
+        run_model(function, [module], verify=True, seed=seed)
+
+
+def test_the_check_sees_wrong_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def spoil(function: Function, modules: object) -> Function:
+        text = print_function(function)
+        return read_function(text.replace("side = left", "side = right"))
+
+    monkeypatch.setattr(pipeline, "PIPELINES", {"O2": (ModelPass("spoil", spoil),)})
+    function, module = model()
+    run_model(function, [module])
+    with pytest.raises(CompilerBug, match="model pass spoil changed function model: predict was"):
+        run_model(function, [module], verify=True)
+
+
 def _rows(function: Function, module: CircuitModule, inputs: dict[str, np.ndarray], layout: Layout) -> list[int]:
     executable = Recorder(NumpyBackend().lower(module))
     evaluate(prepare(function, [module]), {module.name: executable}, inputs, layout)

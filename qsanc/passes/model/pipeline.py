@@ -17,6 +17,7 @@ from qsanc.ir.verify_model import verify_function
 from qsanc.passes.model.common import common
 from qsanc.passes.model.dead import dead
 from qsanc.passes.model.distinct import distinct
+from qsanc.passes.model.equal import difference
 from qsanc.passes.model.fold import fold
 from qsanc.passes.model.graph import Modules
 from qsanc.passes.model.simplify import simplify
@@ -43,20 +44,30 @@ PIPELINES = MappingProxyType({"O0": (), "O1": TIDY, "O2": (*TIDY, DISTINCT, COMM
 
 
 def run_model(
-    function: Function, modules: Iterable[CircuitModule], level: Level = "O2", *, share_equal: bool = True
+    function: Function,
+    modules: Iterable[CircuitModule],
+    level: Level = "O2",
+    *,
+    share_equal: bool = True,
+    verify: bool = False,
+    seed: int = 0,
 ) -> Function:
     """`function` after the passes of this level; without `share_equal` equal tokens are left to run one by one.
 
-    Raises CompilerBug naming the pass after which the function is not legal any more.
+    Raises CompilerBug naming the pass after which the function is not legal any more or, with `verify`, does not
+    compute the same on a batch drawn from `seed`.
     """
     known = {module.name: module for module in modules}
     verify_function(function, known)
     for step in PIPELINES[level]:
         if step is DISTINCT and not share_equal:
             continue
-        function = step.rewrite(function, known)
+        after = step.rewrite(function, known)
         try:
-            verify_function(function, known)
+            verify_function(after, known)
         except CompilerBug as bug:
             raise CompilerBug(f"after model pass {step.name}: {bug}") from bug
+        if verify and (found := difference(function, after, known, seed=seed)):
+            raise CompilerBug(f"model pass {step.name} changed function {function.name}: {found}")
+        function = after
     return function
