@@ -370,7 +370,9 @@ class Evaluator:
         for k in steps:
             inner = scope.inner()
             inner.bind(node.name, k, span=node.name_span)
+            first = len(self.graph.probes)
             items.append(self.expr(node.body, inner))
+            self.graph.relabel(first, k)
         return UNKNOWN if any(isinstance(item, Unknown) for item in items) else tuple(items)
 
     def where(self, node: ast.Expr | tuple[ast.Expr, ...], scope: Scope) -> tuple[Note, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from qsanc.diagnostics import CompilerBug
@@ -116,17 +118,30 @@ class Graph:
     def probe(self, label: str, tensor: Tensor) -> None:
         self.probes.append((label, tensor.value))
 
-    def relabel(self, first: int, suffix: str) -> None:
-        """Mark the probes added since `first` with the round of the loop that they belong to."""
-        self.probes[first:] = [
-            (f"{block}{suffix}.{rest}", value)
-            for block, _, rest, value in ((*p[0].partition("."), p[1]) for p in self.probes[first:])
-        ]
+    def relabel(self, first: int, index: int) -> None:
+        """Mark the probes added since `first` with the round of the loop that they belong to, outer loops first."""
+        for place in range(first, len(self.probes)):
+            label, value = self.probes[place]
+            block, _, rest = label.partition(".")
+            name, bracket, inner = block.partition("[")
+            self.probes[place] = (f"{name}[{index}]{bracket}{inner}.{rest}", value)
 
     def finish(self, name: str, outputs: tuple[tuple[str, Tensor], ...]) -> Function:
         return Function(
-            name, tuple(self._inputs), tuple(self._body), tuple((n, t.value) for n, t in outputs), tuple(self.probes)
+            name,
+            tuple(self._inputs),
+            tuple(self._body),
+            tuple((output, tensor.value) for output, tensor in outputs),
+            tuple(self._distinct_probes()),
         )
+
+    def _distinct_probes(self) -> Iterator[tuple[str, int]]:
+        """The probes, later calls of one block outside loops numbered from 2: `gpqsa`, `gpqsa_2`."""
+        calls: Counter[str] = Counter()
+        for label, value in self.probes:
+            calls[label] += 1
+            block, _, rest = label.partition(".")
+            yield (label if calls[label] == 1 else f"{block}_{calls[label]}.{rest}"), value
 
 
 def shown(type_: Type) -> str:

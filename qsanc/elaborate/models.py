@@ -304,7 +304,7 @@ class _ModelBuilder:
                         inner.bind(node.name, k, span=node.name_span)
                         first = len(self.ev.graph.probes)
                         self._flow(node.body, inner)
-                        self.ev.graph.relabel(first, f"[{k}]")
+                        self.ev.graph.relabel(first, k)
                 case ast.Predict():
                     self._predict(node, scope)
                 case ast.Let():
