@@ -17,6 +17,7 @@ from qsanc.elaborate import elaborate, entries
 from qsanc.grad.reverse import evaluate, prepare
 from qsanc.ir.draw import draw
 from qsanc.ir.layout import Layout
+from qsanc.ir.model import Input
 from qsanc.syntax import ast
 from qsanc.target import Bindings, Context, Floats, Request
 from qsanc.train import errors
@@ -72,7 +73,7 @@ class Circuit:
         if not compiled.program.functions:
             return self._state(compiled, arrays)
         function = compiled.program.function(self._entry)
-        inputs = {value.name: arrays[value.name][np.newaxis] for value in function.inputs}
+        inputs = {value.name: self._fitting(value, arrays[value.name])[np.newaxis] for value in function.inputs}
         result = evaluate(
             prepare(function, compiled.program.modules, ("result",)),
             compiled.executables,
@@ -126,6 +127,12 @@ class Circuit:
             self._misfit(f"needs numbers in rows of equal length for `{name}`")
         if not np.isfinite(array).all():
             self._misfit(f"needs finite numbers for `{name}`")
+        return array
+
+    def _fitting(self, wanted: Input, array: Floats) -> Floats:
+        if array.shape != wanted.type.static:
+            found, expected = list(array.shape), list(wanted.type.static)
+            self._misfit(f"gets {found or 'a number'} for `{wanted.name}`, which is {expected or 'a number'} here")
         return array
 
     def _misfit(self, what: str, help: str = "") -> NoReturn:

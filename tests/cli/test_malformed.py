@@ -54,7 +54,7 @@ def test_names_are_unique() -> None:
     assert len({case.name for case in CASES}) == len(CASES) >= 100
 
 
-@pytest.mark.parametrize("change", ["nan", "infinite", "shape", "missing", "extra", "integers"])
+@pytest.mark.parametrize("change", ["nan", "infinite", "shape", "missing", "extra", "truth values"])
 def test_wrong_weights_are_told(change: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], trained: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(trained, run)
@@ -66,7 +66,7 @@ def test_wrong_weights_are_told(change: str, tmp_path: Path, capsys: pytest.Capt
         "shape": {"emb": emb[:, :1].copy()},
         "missing": {"emb": None},
         "extra": {"other": emb},
-        "integers": {"emb": np.zeros(emb.shape, dtype=np.int32)},
+        "truth values": {"emb": np.zeros(emb.shape, dtype=np.bool_)},
     }[change]
     weights |= changed
     save_file({name: array for name, array in weights.items() if array is not None}, run / "weights.safetensors")
