@@ -74,7 +74,10 @@ def check(module: Module, *, sizes: Mapping[str, int | float] | None = None) -> 
 def optimise(program: Program, level: Level, *, verify: bool = False, independent: bool = False) -> Program:
     """The program after the passes of this level, over circuits and then over functions."""
     modules = tuple(run(circuit, PIPELINES[level], verify=verify) for circuit in program.modules)
-    functions = (run_model(function, modules, level, share_equal=not independent) for function in program.functions)
+    functions = (
+        run_model(function, modules, level, share_equal=not independent, verify=verify)
+        for function in program.functions
+    )
     return replace(program, modules=modules, functions=tuple(functions))
 
 
