@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -167,3 +168,28 @@ def test_seconds_add_up_over_interruptions(tmp_path: Path) -> None:
     assert found.seconds > 0
     history = fit(model, Bowl(), progress=found, clock=lambda: next(ticks))
     assert history.seconds > found.seconds
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer signals")
+def test_interrupted_at_any_instruction_and_resumed(tmp_path: Path) -> None:
+    def press(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    recipe = RECIPES["adam"]
+    whole = train(new_folder(tmp_path / "whole", recipe), -1)
+    before = signal.signal(signal.SIGALRM, press)
+    stopped = 0
+    try:
+        for k in range(25):
+            folder = new_folder(tmp_path / str(k), recipe)
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.0005 * (k + 1))
+                train(folder, -1, Saving(0, 0))
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except (Interrupted, KeyboardInterrupt):
+                stopped += 1
+            same(whole, train(RunFolder.open(folder.path), -1))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert stopped > 5
