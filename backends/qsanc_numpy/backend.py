@@ -62,18 +62,21 @@ class NumpyBackend:
 
 
 def _size(module: CircuitModule) -> Diagnostic | None:
-    title = f"the state of `{module.name}` is too large for the backend `numpy`"
-    need = needed(module)
     if module.wires > MAX_WIRES:
-        return _error("QS307", title, label=f"{module.wires} qubits, and at most {MAX_WIRES} are simulated")
-    if need > (have := available()):
         return _error(
             "QS307",
-            title,
-            label=f"{module.wires} qubits need {readable(need)} of memory, and {readable(have)} are free",
+            f"the state of `{module.name}` is too large: {module.wires} qubits, and `numpy` simulates {MAX_WIRES}",
+            expected=f"at most {MAX_WIRES} qubits",
+        )
+    need, have = needed(module), available()
+    if need > have:
+        return _error(
+            "QS307",
+            f"the state of `{module.name}` is too large: {module.wires} qubits need {readable(need)} of memory",
+            expected=f"at most the {readable(have)} that are free",
         )
     return None
 
 
-def _error(code: str, title: str, *, label: str = "", help: str = "") -> Diagnostic:
-    return Diagnostic(code, Severity.ERROR, title, label=label, help=help)
+def _error(code: str, title: str, *, expected: str = "", help: str = "") -> Diagnostic:
+    return Diagnostic(code, Severity.ERROR, title, expected=expected, help=help)

@@ -58,6 +58,7 @@ class NumpyExecutable:
         return str(self._lowered.plan)
 
     def submit(self, request: Request, context: Context) -> Finished:
+        self._verify(request)
         with self._one_thread():
             if request.shots is None:
                 values = self._exact(self._lowered, request, request.results)
@@ -72,6 +73,7 @@ class NumpyExecutable:
     def vjp(self, request: Request, context: Context) -> tuple[Results, Pullback]:
         if request.shots is not None or request.shifts is not None:
             raise CompilerBug("the adjoint method is exact and knows no shifts")
+        self._verify(request)
         with self._one_thread():
             values, reverse = self._lowered.values_and_adjoint(request.bindings, request.results, request.pairs)
 
@@ -80,6 +82,17 @@ class NumpyExecutable:
                 return reverse(cotangents)
 
         return Results(tuple(Estimate(values[k]) for k in request.results)), pullback
+
+    def _verify(self, request: Request) -> None:
+        """Raise `CompilerBug` where a request does not fit the module: its callers are ours."""
+        module, bindings = self._module, request.bindings
+        if bindings.shared.shape != (len(module.shared),) or bindings.items.shape[1:] != (len(module.items),):
+            raise CompilerBug(f"{module.name}: bindings {bindings.shared.shape} and {bindings.items.shape} do not fit")
+        if {isinstance(module.results[k], Overlap) for k in request.results} not in (
+            set(),
+            {request.pairs is not None},
+        ):
+            raise CompilerBug(f"{module.name}: overlaps are asked for with pairs, and nothing else is")
 
     def _one_thread(self) -> AbstractContextManager[object]:
         """Products here are small: more BLAS threads than one make them several times slower."""

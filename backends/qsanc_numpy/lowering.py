@@ -52,11 +52,12 @@ class _Draft:
 
 
 @dataclass(slots=True)
-class _Kinds:
-    """Kinds met so far, by what makes blocks alike, with the sites of their places."""
+class _Met:
+    """What was met so far: kinds by what makes blocks alike, the sites of their places, and permutations by gates."""
 
     keys: dict[tuple[tuple[str, ...], bool], int] = field(default_factory=dict)
     sites: list[list[tuple[int, ...]]] = field(default_factory=list)
+    gathers: dict[tuple[Gate, ...], Gather] = field(default_factory=dict)
 
     def place(self, names: tuple[str, ...], per_row: bool, sites: tuple[int, ...]) -> tuple[int, int]:
         kind = self.keys.setdefault((names, per_row), len(self.keys))
@@ -65,18 +66,24 @@ class _Kinds:
         self.sites[kind].append(sites)
         return kind, len(self.sites[kind]) - 1
 
+    def gather(self, draft: _Draft, register: int) -> Gather:
+        gates = tuple(gate for gate, _ in draft.gates)
+        if gates not in self.gathers:
+            self.gathers[gates] = _gather(draft.wires, gates, register)
+        return self.gathers[gates]
+
 
 def lower(module: CircuitModule) -> Plan:
     """Raises `CompilerBug` on a channel or a gate that is not in the table: `check` and the verifier come before."""
     angles = [module.angle_at(site) for site in module.sites()]
-    kinds = _Kinds()
+    met = _Met()
     segments: list[SegmentPlan] = []
     homes: dict[int, Home] = {}
     next_site = 0
     for number, segment in enumerate(module.segments):
         before = segment.parent is not None and segments[segment.parent].per_row
         drafts, next_site = _drafts(module, segment, next_site)
-        steps, after = _steps(drafts, before, module.wires, kinds, homes, number)
+        steps, after = _steps(drafts, before, module.wires, met, homes, number)
         segments.append(SegmentPlan(segment.name, segment.parent, steps, after))
     item_sites = [k for k, angle in enumerate(angles) if _has_items(module, angle)]
     item_place = np.full(len(angles), -1, np.int64)
@@ -85,7 +92,7 @@ def lower(module: CircuitModule) -> Plan:
     return Plan(
         module.wires,
         tuple(segments),
-        tuple(_kind(names, per_row, kinds.sites[k]) for k, (names, per_row) in enumerate(kinds.keys)),
+        tuple(_kind(names, per_row, met.sites[k]) for k, (names, per_row) in enumerate(met.keys)),
         _affine([angle.constant for angle in angles], [_terms(angle, 0, split) for angle in angles]),
         _affine([0.0] * len(item_sites), [_terms(angles[k], split, len(module.slots)) for k in item_sites]),
         np.array(item_sites, np.int64),
@@ -160,7 +167,7 @@ def _monomial(matrix: Complex) -> bool:
 
 
 def _steps(
-    drafts: list[_Draft], per_row: bool, register: int, kinds: _Kinds, homes: dict[int, Home], segment: int
+    drafts: list[_Draft], per_row: bool, register: int, met: _Met, homes: dict[int, Home], segment: int
 ) -> tuple[tuple[Step, ...], bool]:
     staged: list[tuple[Stage, _Draft]] = []
     for draft in drafts:
@@ -174,12 +181,12 @@ def _steps(
         operations: list[Operation] = []
         for _, draft in group:
             if draft.monomial:
-                operations.append(_gather(draft, register))
+                operations.append(met.gather(draft, register))
                 continue
             sites = tuple(
                 gate_sites[index] for gate, gate_sites in draft.gates for index, _ in GATES[gate.name].factors
             )
-            kind, place = kinds.place(tuple(gate.name for gate, _ in draft.gates), draft.per_row, sites)
+            kind, place = met.place(tuple(gate.name for gate, _ in draft.gates), draft.per_row, sites)
             for exponential, site in enumerate(sites):
                 homes[site] = Home(segment, len(steps), len(operations), exponential)
             operations.append(Block(Wiring.of(draft.wires, register), _entries(draft), kind, place))
@@ -229,10 +236,10 @@ def _entries(draft: _Draft) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(int(b) for b in np.flatnonzero(filled[a])) if touched[a] else () for a in range(d))
 
 
-def _gather(draft: _Draft, register: int) -> Gather:
+def _gather(wires: tuple[int, ...], gates: tuple[Gate, ...], register: int) -> Gather:
     source = np.arange(1 << register)
     phases = np.ones(1 << register, np.complex128)
-    for gate, _ in draft.gates:
+    for gate in gates:
         matrix = GATES[gate.name].fixed
         assert matrix is not None
         k = len(gate.wires)
@@ -244,10 +251,12 @@ def _gather(draft: _Draft, register: int) -> Gather:
         old = rest + sum(((came_from >> (k - 1 - j)) & 1) * weight for j, weight in enumerate(weights))
         phases = matrix[read, came_from] * phases[old]
         source = source[old]
+    inverse = np.empty_like(source)
+    inverse[source] = np.arange(1 << register)
     return Gather(
-        draft.wires,
+        wires,
         source,
-        np.argsort(source),
+        inverse,
         None if np.all(phases == 1) else phases,
-        tuple(f"{gate.name} {', '.join(map(str, gate.wires))}" for gate, _ in draft.gates),
+        tuple(f"{gate.name} {', '.join(map(str, gate.wires))}" for gate in gates),
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from qsanc.ir.circuit import CircuitModule, Expectation, Overlap
+from qsanc.ir.circuit import CircuitModule, Expectation, Observable, Overlap
+from qsanc_numpy.paulis import TABLE_WIRES, split
 
 _BYTES = 16
 _WORKING_STATES = 3
@@ -17,9 +18,14 @@ def needed(module: CircuitModule) -> int:
     state = _BYTES << module.wires
     reduced = [4 ** len(result.wires) * _BYTES for result in module.results if isinstance(result, Overlap)]
     partial = max((size for size in reduced if size != _BYTES * 4**module.wires), default=0)
-    signs = [len(r.observable.wires) for r in module.results if isinstance(r, Expectation)]
-    table = 8 * len(signs) << max(signs, default=0)
-    return (len(module.segments) + _WORKING_STATES) * state + 2 * partial + table
+    tables = sum(_signs(result.observable) for result in module.results if isinstance(result, Expectation))
+    return (len(module.segments) + _WORKING_STATES) * state + 2 * partial + tables
+
+
+def _signs(observable: Observable) -> int:
+    """Bytes of the tables of signs, where they are large: for products that read many wires."""
+    supports = {split(pauli)[1] for _, pauli in observable.terms}
+    return sum(8 << len(support) for support in supports if len(support) > TABLE_WIRES)
 
 
 def available() -> int:

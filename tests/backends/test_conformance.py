@@ -231,3 +231,17 @@ def test_no_rows_give_no_values(name: str) -> None:
 def test_a_plan_is_text(name: str) -> None:
     shots = None if BACKENDS[name].capabilities.exact else SHOTS
     assert lowered(BACKENDS[name], TWO_SEGMENTS, shots).plan().endswith("\n")
+
+
+@named(shots=True)
+def test_samples_at_shifts_do_not_depend_on_their_order(name: str) -> None:
+    executable = lowered(BACKENDS[name], TWO_SEGMENTS, SHOTS)
+    row, site = np.array([0, 1, 3, 3]), np.array([0, 1, 1, 0])
+    order = [2, 0, 3]
+
+    def at(chosen: list[int]) -> np.ndarray:
+        shifts = Shifts(row[chosen], site[chosen], np.full(len(chosen), 0.5), np.zeros(len(chosen), np.int64))
+        request = Request(ROWS, (5,), shifts=shifts, shots=100)
+        return executable.collect(executable.submit(request, Context(seed=1))).estimates[0].value
+
+    np.testing.assert_equal(at(order), at([0, 1, 2, 3])[order])

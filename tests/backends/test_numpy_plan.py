@@ -13,10 +13,22 @@ from hypothesis import strategies as st
 from oracle.asking import expected, requests
 from strategies import bindings, modules
 
-from qsanc.ir.circuit import CircuitModule
+from qsanc.grad.shift import gradient
+from qsanc.ir.circuit import (
+    Angle,
+    CircuitModule,
+    Expectation,
+    Gate,
+    Observable,
+    Pauli,
+    Probability,
+    Segment,
+    State,
+)
 from qsanc.ir.text import read_module
-from qsanc.target import Bindings, Request, Shifts
-from qsanc_numpy import evaluate, lowering
+from qsanc.ir.unitary import evolve
+from qsanc.target import Bindings, Context, Request, Shifts
+from qsanc_numpy import evaluate, lowering, paulis
 from qsanc_numpy.backend import NumpyBackend
 from qsanc_numpy.evaluate import Lowered
 from qsanc_numpy.plan import Stage, Step
@@ -80,7 +92,14 @@ def without_gathers(module: CircuitModule) -> Lowered:
         return Lowered.of(module)
 
 
-WAYS = [Lowered.of, always_as_matrix, without_gathers]
+def with_small_tables(module: CircuitModule) -> Lowered:
+    """As for registers where signs of all products together are too large."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paulis, "TABLE_WIRES", 1)
+        return Lowered.of(module)
+
+
+WAYS = [Lowered.of, always_as_matrix, without_gathers, with_small_tables]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -107,7 +126,7 @@ def test_values_at_shifts_are_those_of_the_oracle(way: Callable[[CircuitModule],
         np.testing.assert_allclose(found[k], value, atol=1e-10)
 
 
-@pytest.mark.parametrize("way", [always_as_matrix, without_gathers])
+@pytest.mark.parametrize("way", [always_as_matrix, without_gathers, with_small_tables])
 @settings(max_examples=60)
 @given(data=st.data())
 def test_adjoint_gradients_are_the_same(way: Callable[[CircuitModule], Lowered], data: st.DataObject) -> None:
@@ -143,3 +162,31 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "_SHIFT_AMPLITUDES", 64)
     for one, other in zip(whole, everything(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-12)
+
+
+def test_eleven_wires() -> None:
+    """Beyond the oracle: states against the IR's own dense evolution, and the adjoint method against shifts."""
+    rng = np.random.default_rng(11)
+    gates = [Gate("ry", (w,), (Angle.slot(w % 3),)) for w in range(11)]
+    gates += [Gate("cx", (w, (w + 4) % 11)) for w in range(11)] + [Gate("crx", (9, 2), (Angle.slot(3),))]
+    z, zx = Pauli(tuple((w, "Z") for w in range(11))), Pauli(((0, "X"), (1, "Y"), (10, "Z")))
+    module = CircuitModule(
+        "eleven",
+        11,
+        ("a", "b"),
+        ("x", "y"),
+        (Segment("all", None, tuple(gates * 2)),),
+        (State(0), Expectation(0, Observable(((1.0, z), (0.5, zx)))), Probability(0, (10, 0), 2)),
+    )
+    b = Bindings(rng.normal(size=2), rng.normal(size=(3, 2)))
+    executable = NumpyBackend().lower(module)
+    states = executable.submit(Request(b, (0,)), Context()).results.estimates[0].value
+    start = np.eye(1 << 11, 1, dtype=complex)
+    for row in range(3):
+        slots = np.concatenate([b.shared, b.items[row]])
+        np.testing.assert_allclose(states[row], evolve(module.segments[0].body, slots, start)[:, 0], atol=1e-12)
+    cotangents = {1: np.array([1.0, 2.0, -1.0]), 2: np.array([0.5, 0.0, 3.0])}
+    _, pullback = executable.vjp(Request(b, (1, 2)), Context())
+    one, other = pullback(cotangents), gradient(executable, Request(b, (1, 2)), cotangents, Context())
+    np.testing.assert_allclose(one.shared, other.shared, atol=1e-10)
+    np.testing.assert_allclose(one.items, other.items, atol=1e-10)

@@ -1,0 +1,157 @@
+"""Expectations of Pauli sums, all those of one segment together, and their adjoint.
+
+A product of Paulis maps basis state i to phase(i) times state i ^ x, where x marks the wires with X or Y. With
+w_x[i] = conj(psi[i ^ x]) psi[i] its expectation is a signed sum of Re w_x (an even number of Y) or Im w_x (odd): the
+observables of a segment are products of tables of signs with w_x, for each x that occurs. Only wires with Z or Y matter
+for the sign; over the others w_x is summed first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from qsanc.ir.circuit import Observable, Pauli
+from qsanc_numpy.folds import Fold
+from qsanc_numpy.plan import Complex, Floats, Index, Ints
+
+TABLE_WIRES = 10
+"""Products share a table as long as it reads at most so many wires together, or no more than one of them does alone."""
+
+_Wires = frozenset[int]
+
+
+def split(pauli: Pauli) -> tuple[_Wires, _Wires]:
+    """The wires that a product flips (X, Y) and those that decide its sign (Z, Y)."""
+    flipped = frozenset(wire for wire, letter in pauli.factors if letter in "XY")
+    return flipped, frozenset(wire for wire, letter in pauli.factors if letter in "ZY")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """Signs float64[observable, folded state] for some `observables`, against Im w_x or Re w_x."""
+
+    fold: Fold
+    imaginary: bool
+    observables: Ints
+    signs: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Flip:
+    """The products with one x: a state reshaped to `shape` and indexed by `index` (None: as it is) is flipped there."""
+
+    shape: tuple[int, ...]
+    index: Index | None
+    tables: tuple[_Table, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    observable: int
+    coefficient: float
+    signed: _Wires
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Paulis:
+    """Several observables of one register. `constants` are their multiples of the identity, float64[observable]."""
+
+    constants: Floats
+    flips: tuple[_Flip, ...]
+
+    @staticmethod
+    def of(observables: Sequence[Observable], register: int) -> Paulis:
+        constants = np.zeros(len(observables))
+        grouped: dict[_Wires, list[_Term]] = {}
+        for k, observable in enumerate(observables):
+            for coefficient, pauli in observable.terms:
+                if pauli.factors:
+                    flipped, signed = split(pauli)
+                    grouped.setdefault(flipped, []).append(_Term(k, coefficient, signed))
+                else:
+                    constants[k] += coefficient
+        return Paulis(constants, tuple(_flip(flipped, terms, register) for flipped, terms in grouped.items()))
+
+    def values(self, state: Complex) -> Floats:
+        """float64[observable, column]."""
+        total = np.repeat(self.constants[:, None], state.shape[1], axis=1)
+        for flip in self.flips:
+            view = state.reshape(*flip.shape, state.shape[1])
+            if flip.index is None:
+                real = view.real**2 + view.imag**2
+                imaginary = real
+            else:
+                product = (view[flip.index].conj() * view).reshape(state.shape)
+                real, imaginary = product.real, product.imag
+            for table in flip.tables:
+                total[table.observables] += table.signs @ table.fold.sum(imaginary if table.imaginary else real)
+        return total
+
+    def adjoint(self, state: Complex, cotangents: Floats) -> Complex:
+        """sum over observables of cotangents[observable, column] times the observable applied to the state."""
+        total: Complex = (cotangents * self.constants[:, None]).sum(axis=0) * state
+        for flip in self.flips:
+            view = state.reshape(*flip.shape, state.shape[1])
+            flipped = (view if flip.index is None else view[flip.index]).reshape(state.shape)
+            for table in flip.tables:
+                weight = table.fold.spread(table.signs.T @ cotangents[table.observables])
+                turned = 1j * flipped if table.imaginary else flipped
+                shape = (*table.fold.shape, state.shape[1])
+                target = total.reshape(shape)
+                target += weight * turned.reshape(shape)
+        return total
+
+
+def _flip(flipped: _Wires, terms: list[_Term], register: int) -> _Flip:
+    shape, index = _mirror(sorted(flipped), register)
+    tables = []
+    for odd in (False, True):
+        alike = [term for term in terms if (len(flipped & term.signed) % 2 == 1) == odd]
+        tables += [_table(part, support, flipped, odd, register) for support, part in _parts(alike)]
+    return _Flip(shape, index, tuple(tables))
+
+
+def _parts(terms: list[_Term]) -> list[tuple[_Wires, list[_Term]]]:
+    """Terms by table, each with the wires it reads; those that read most come first."""
+    parts: list[tuple[_Wires, list[_Term]]] = []
+    for term in sorted(terms, key=lambda term: -len(term.signed)):
+        for place, (support, part) in enumerate(parts):
+            together = support | term.signed
+            if together == support or len(together) <= TABLE_WIRES:
+                parts[place] = together, [*part, term]
+                break
+        else:
+            parts.append((term.signed, [term]))
+    return parts
+
+
+def _table(terms: list[_Term], support: _Wires, flipped: _Wires, odd: bool, register: int) -> _Table:
+    wires = sorted(support)
+    states = np.arange(1 << len(wires))
+    observables = sorted({term.observable for term in terms})
+    signs = np.zeros((len(observables), len(states)))
+    for term in terms:
+        parity = np.zeros_like(states)
+        for wire in term.signed:
+            parity ^= (states >> (len(wires) - 1 - wires.index(wire))) & 1
+        power = len(flipped & term.signed) % 4
+        scale = term.coefficient if power in (0, 3) else -term.coefficient
+        signs[observables.index(term.observable)] += scale * (1 - 2 * parity)
+    return _Table(Fold.onto(wires, register), odd, np.array(observables, np.int64), signs)
+
+
+def _mirror(wires: list[int], register: int) -> tuple[tuple[int, ...], Index | None]:
+    """A view of a state reshaped to the first result, indexed by the second, has `wires` flipped."""
+    if not wires:
+        return (1 << register,), None
+    edges = [-1, *wires, register]
+    shape: list[int] = []
+    index: list[slice | int] = []
+    for left, right in pairwise(edges):
+        shape += [1 << (right - left - 1), 2]
+        index += [slice(None), slice(None, None, -1)]
+    return tuple(shape[:-1]), tuple(index[:-1])
