@@ -46,7 +46,7 @@ def header(source: Source, tokens: Sequence[Token]) -> tuple[Diagnostic, int] | 
 
 
 def _header(source: Source, title: str, token: Token, label: str) -> Diagnostic:
-    return Diagnostic("QS001", Severity.ERROR, title, _span(source, token), label, help=f"write qsan {VERSION}")
+    return Diagnostic("QS001", Severity.ERROR, title, _span(source, token), label, help=f"write `qsan {VERSION}`")
 
 
 def unexpected(
@@ -69,9 +69,9 @@ def unexpected(
     elif token.type == "RBRACE" and bracket is None:
         help = "no `{` is open; leave it out"
     elif token.type == "LET" and bracket is None:
-        help = "write const at the top of a file"
+        help = "write `const` at the top of a file"
     elif token.type == "NAME" and (meant := _meant(token.text, machine)):
-        help = f"write {meant}"
+        help = f"write `{meant}`"
     return Diagnostic(
         "QS002", Severity.ERROR, title, span, "more is needed" if token.type == END else "does not fit here",
         expected=f"expected {fits}" if fits else "", notes=notes, help=help,
@@ -84,7 +84,7 @@ def missing_semicolon(source: Source, begin: Token, before: Token) -> Diagnostic
     short = begin.start <= before.start and len(statement) <= 60 and "\n" not in statement
     return Diagnostic(
         "QS003", Severity.ERROR, "a `;` is missing", source.span(before.end, before.end), "the statement ends here",
-        help=f"write {statement};" if short else "write ;",
+        help=f"write `{statement};`" if short else "write `;`",
     )  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def reserved(source: Source, token: Token) -> Diagnostic:
     why = "is kept for a later version of qsan" if token.type == RESERVED else "is a word of the language"
     return Diagnostic(
         "QS005", Severity.ERROR, f"`{token.text}` cannot be a name", _span(source, token), why,
-        help=f"choose another name, such as {token.text}_",
+        help=f"choose another name, such as `{token.text}_`",
     )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def too_deep(source: Source, token: Token, deepest: int, *, brackets: bool) -> D
     return Diagnostic(
         "QS006", Severity.ERROR, f"nested more than {deepest} deep", _span(source, token),
         "one bracket too many" if brackets else "one operator too many in a row",
-        help="name the inner parts with let" if brackets else "put parentheses around parts of the long expression",
+        help="name the inner parts with `let`" if brackets else "put parentheses around parts of the long expression",
     )  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def never_closed(source: Source, tokens: Sequence[Token], index: int, reached: T
     note = Note(f"{where} comes here", _span(source, reached))
     return Diagnostic(
         "QS002", Severity.ERROR, f"this block is still open at {where}", _span(source, tokens[index]), "opened here",
-        expected="expected `}`", notes=(note,), help="write } where the block ends",
+        expected="expected `}`", notes=(note,), help="write `}` where the block ends",
     )  # fmt: skip
 
 

@@ -132,7 +132,7 @@ def _size_of_number(source: Source, kind: str, word: str, at: int) -> Iterator[D
             yield Diagnostic(
                 "QS009", Severity.ERROR, "this integer is too large", span, "more than 63 bits",
                 expected=f"expected at most {LARGEST_INTEGER}",
-                help="write it with an exponent, as 1e30, for a real number",
+                help="write it with an exponent, as `1e30`, for a real number",
             )  # fmt: skip
     elif not math.isfinite(float(digits)):
         yield Diagnostic(
@@ -148,7 +148,7 @@ def _escapes(source: Source, word: str, at: int) -> Iterator[Diagnostic]:
             yield Diagnostic(
                 "QS002", Severity.ERROR, f"unknown escape `{escape.group()}` in a string",
                 source.span(start, start + 2), "not an escape",
-                expected='expected one of \\\\ \\" \\n \\t', help="write \\\\ for a backslash",
+                expected='expected one of \\\\ \\" \\n \\t', help="write `\\\\` for a backslash",
             )  # fmt: skip
 
 
@@ -160,22 +160,22 @@ def _habit(title: str, help: str) -> tuple[str, str, str]:
 
 
 _FOREIGN: tuple[tuple[re.Pattern[str], str, tuple[str, str, str]], ...] = (
-    (re.compile(r"#[^\n]*"), "WS", _habit("`#` does not begin a comment", "write // before a comment")),
-    (re.compile(r"\*\*"), "CARET", _habit("`**` is not an operator", "write ^ for a power, as in x^2")),
-    (re.compile(r"&&"), "AND", _habit("`&&` is not an operator", "write and")),
-    (re.compile(r"\|\|"), "OR", _habit("`||` is not an operator", "write or")),
-    (re.compile(r"!"), "NOT", _habit("`!` is not an operator", "write not")),
-    (re.compile(r"'[^'\n]*'"), "STRING", _habit("strings stand in double quotes", 'write "..."')),
-    (re.compile(r"[θϑ]"), "NAME", _habit("names are written in ASCII letters", "write theta or th")),
-    (re.compile(r"π"), "NAME", _habit("names are written in ASCII letters", "write pi")),
-    (re.compile(r"[−–]"), "MINUS", _habit("this is not a minus sign", "write - (U+002D)")),
-    (re.compile(r"[×·]"), "STAR", _habit("this is not a multiplication sign", "write *")),
-    (re.compile(r"≤"), "__LE", _habit("`≤` is not an operator", "write <=")),
-    (re.compile(r"≥"), "__GE", _habit("`≥` is not an operator", "write >=")),
-    (re.compile(r"≠"), "__NE", _habit("`≠` is not an operator", "write !=")),
-    (re.compile(r"≈"), "__APPROX", _habit("`≈` is not an operator", "write ~=")),
-    (re.compile(r"⊗"), "AT", _habit("`⊗` is not an operator", "write @ between observables")),
-    (re.compile(r"†"), "WS", _habit("`†` is not an operator", "write inv @ before the gate")),
+    (re.compile(r"#[^\n]*"), "WS", _habit("`#` does not begin a comment", "write `//` before a comment")),
+    (re.compile(r"\*\*"), "CARET", _habit("`**` is not an operator", "write `^`")),
+    (re.compile(r"&&"), "AND", _habit("`&&` is not an operator", "write `and`")),
+    (re.compile(r"\|\|"), "OR", _habit("`||` is not an operator", "write `or`")),
+    (re.compile(r"!"), "NOT", _habit("`!` is not an operator", "write `not`")),
+    (re.compile(r"'[^'\n]*'"), "STRING", _habit("strings stand in double quotes", 'write `"..."`')),
+    (re.compile(r"[θϑ]"), "NAME", _habit("names are written in ASCII letters", "write `theta` or `th`")),
+    (re.compile(r"π"), "NAME", _habit("names are written in ASCII letters", "write `pi`")),
+    (re.compile(r"[−–]"), "MINUS", _habit("this is not a minus sign", "write `-` (U+002D)")),
+    (re.compile(r"[×·]"), "STAR", _habit("this is not a multiplication sign", "write `*`")),
+    (re.compile(r"≤"), "__LE", _habit("`≤` is not an operator", "write `<=`")),
+    (re.compile(r"≥"), "__GE", _habit("`≥` is not an operator", "write `>=`")),
+    (re.compile(r"≠"), "__NE", _habit("`≠` is not an operator", "write `!=`")),
+    (re.compile(r"≈"), "__APPROX", _habit("`≈` is not an operator", "write `~=`")),
+    (re.compile(r"⊗"), "AT", _habit("`⊗` is not an operator", "write `@` between observables")),
+    (re.compile(r"†"), "WS", _habit("`†` is not an operator", "write `inv @` before the gate")),
 )  # fmt: skip
 _STANDS_FOR = {"__LE": "<=", "__GE": ">=", "__NE": "!=", "__APPROX": "~="}
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -204,17 +204,17 @@ def _foreign(source: Source, start: int, at: int) -> tuple[Token, Diagnostic]:
         )
 
     if text.startswith("/*", at):
-        _, diagnostic = found("WS", at + 2, "this comment is never closed", "opened here", "write */ where it ends")
+        _, diagnostic = found("WS", at + 2, "this comment is never closed", "opened here", "write `*/` where it ends")
         return Token("WS", "", at, len(text)), diagnostic
     if string := _OPEN_STRING.match(text, at):
         literal = string.group()
         control = re.search(r"[\x00-\x1f\x7f]", literal)
         if control and len(literal) > 1 and literal.endswith('"'):
             label = f"holds U+{ord(control.group()):04X}"
-            help = "write \\t for a tab and \\n for a new line"
+            help = "write `\\t` for a tab and `\\n` for a new line"
             return found("STRING", string.end(), "a control character in a string", label, help)
         return found(
-            "STRING", string.end(), "this string is never closed", "the line ends first", 'write " where it ends'
+            "STRING", string.end(), "this string is never closed", "the line ends first", 'write `"` where it ends'
         )
     if start < at and (rest := _FOREIGN_WORD.match(text, at)):
         at, end = start, rest.end()

@@ -107,10 +107,23 @@ def test_literals() -> None:
 
 
 def test_documentation_belongs_to_the_next_item() -> None:
-    text = (
-        "qsan 1.0\n/// One.\n///   Two.\n// no\nconst a = 1; /// not this\n/// not this either\n"
-        "import std.ring;\nconst b = 2;\n/// A size.\nsize n;\nmodel m {\n  /// Inner.\n  size k = 1;\n}\n//// four\nconst c = 3;"
-    )
+    text = """qsan 1.0
+/// One.
+///   Two.
+// no
+const a = 1; /// not this
+/// not this either
+import std.ring;
+const b = 2;
+/// A size.
+size n;
+model m {
+  /// Inner.
+  size k = 1;
+}
+//// four
+const c = 3;
+"""
     file = parse(Source("doc", text))
     docs = {item.name: item.doc for item in file.items if isinstance(item, ast.Item)}  # type: ignore[attr-defined]
     assert docs == {"a": "One.\n  Two.", "b": None, "n": "A size.", "m": None, "c": None}
@@ -156,8 +169,13 @@ model m { params { w: real ~ } loss w }
 
 
 def test_a_file_of_two_hundred_lines_parses_at_once() -> None:
-    body = "circuit c{0}[n: nat](x: angle[n, 3]) on q: qubit[n] -> real {{\n  for i in 0..n {{ rx(x[i, 0] + 2 * pi) q[i]; }}\n" \
-        "  cx q[0], q[1];\n  return expval(0.5 * Z(q[0]) @ Z(q[1]));\n}}\n"  # fmt: skip
+    body = """
+circuit c{0}[n: nat](x: angle[n, 3]) on q: qubit[n] -> real {{
+  for i in 0..n {{ rx(x[i, 0] + 2 * pi) q[i]; }}
+  cx q[0], q[1];
+  return expval(0.5 * Z(q[0]) @ Z(q[1]));
+}}
+"""
     source = Source("big", "qsan 1.0\n" + "".join(body.format(i) for i in range(40)))
     parse(source)
     start = time.perf_counter()
