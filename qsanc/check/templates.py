@@ -123,14 +123,13 @@ def _score(part: ast.Score, roles: dict[str, ast.Part], scope: Scope) -> None:
     inner = scope.inner()
     query, key = roles.get("query"), roles.get("key")
     alike = query is not None and key is not None and (query.result is None) == (key.result is None)
-    for role in ("query", "key", "value"):
+    for role in ("query", "key"):
         block_ = roles.get(role)
-        sort = Sort.NUMBER
-        if block_ is None or (role != "value" and not alike):
-            sort = Sort.ANY
-        elif role != "value" and block_.result is None:
-            sort = Sort.STATE
+        sort = Sort.ANY
+        if block_ is not None and alike:
+            sort = Sort.STATE if block_.result is None else Sort.NUMBER
         inner.declare(Binding(role, f"`{role}`", Meaning(sort), block_.span if block_ else None))
+    inner.beyond["value"] = Note("a score compares `query` and `key`; it weighs `value` afterwards")
     for name, meant in _PLACES.items():
         inner.beyond[name] = Note(f"`{name}`, the {meant}, is known inside `encode`, `query`, `key` and `value`")
     expect(part.value, inner, Context.SCORE, Sort.NUMBER)
