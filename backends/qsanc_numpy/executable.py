@@ -13,19 +13,14 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 from qsanc.diagnostics import CompilerBug
 from qsanc.ir.circuit import CircuitModule, Overlap
 from qsanc.target import Context, Estimate, Gradient, Handle, Pullback, Request, Results
+from qsanc.target.draws import Draws, circuit_key, draw_counts, numbered, row_keys, shift_keys
 from qsanc.target.sampling import (
-    Draws,
     Readings,
-    circuit_key,
-    draw_counts,
     measured_module,
-    numbered,
     overlap_chance,
     overlap_estimate,
     overlap_method,
     readings,
-    row_keys,
-    shift_keys,
 )
 from qsanc_numpy.evaluate import Lowered, Values
 from qsanc_numpy.plan import Floats

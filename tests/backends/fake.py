@@ -17,8 +17,9 @@ from oracle import dense
 from qsanc.diagnostics import CompilerBug, Diagnostic, Severity
 from qsanc.ir.circuit import CircuitModule, Gate, Overlap, State
 from qsanc.target import BackendFailure, Capabilities, Context, Handle, Request, ResultKind, Results
+from qsanc.target.draws import Draws
 from qsanc.target.expand import Expansion, PlainCircuit, expand
-from qsanc.target.sampling import Draws, basis_change
+from qsanc.target.sampling import basis_change
 
 GATES = frozenset({"rx", "rz", "cz"})
 CHUNK = 7

@@ -7,7 +7,8 @@ from test_conformance import TWO_SEGMENTS
 
 from qsanc.ir.circuit import Pauli
 from qsanc.target import Context
-from qsanc.target.sampling import Draws, Setting, mean_score, numbered, readings
+from qsanc.target.draws import Draws, numbered
+from qsanc.target.sampling import Setting, mean_score, readings
 
 
 def test_products_that_agree_share_a_setting() -> None:
