@@ -16,6 +16,7 @@ from qsanc.elaborate.calls import call_circuit, elaborate_ansatz
 from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.graph import Graph
 from qsanc.elaborate.models import elaborate_model
+from qsanc.elaborate.noise import elaborate_noise
 from qsanc.elaborate.report import Report
 from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.signature import Argument, Binding
@@ -92,6 +93,8 @@ def check_all(
                 report.add(diagnostic)
             used.update(generic.name for generic in getattr(definition.item, "generics", ()))
     for item in module.file.items:
+        if isinstance(item, ast.Noise):
+            elaborate_noise(Evaluator(report, Sizes(sizes or {}, {}), Graph()), item, Scope(module))
         if isinstance(item, (ast.Const, ast.Size, ast.Hyper)):
             used.add(item.name)
             chosen = Sizes(sizes or {}, {})

@@ -412,7 +412,10 @@ class Evaluator:
         if isinstance(node.base, ast.Name) and scope.find(node.base.name) is None:
             name = node.base.name
             if name in FUNCTIONS and self._global(name, scope.module) is None:
-                return FUNCTIONS[name](self, node, scope)
+                try:
+                    return FUNCTIONS[name](self, node, scope)
+                except ShapeError as reason:
+                    return self.report.error("QS201", f"shapes do not fit in `{name}`", node.span, label=str(reason))
         base = self.expr(node.base, scope)
         if isinstance(base, Unknown):
             return UNKNOWN
