@@ -280,6 +280,10 @@ class Evaluator:
                 if op in _OPERATION:
                     a, b = self.tensor(left, node.span), self.tensor(right, node.span)
                     return self.graph.binary(_OPERATION[op], a, b, node.span) if a and b else UNKNOWN
+            elif isinstance(left, Time) or isinstance(right, Time):
+                duration = _time(op, left, right)
+                if duration is not None:
+                    return duration
             elif isinstance(left, Observed) or isinstance(right, Observed):
                 return observables.combine(self, op, left, right, node)
             elif is_number(left) and is_number(right):
@@ -439,3 +443,14 @@ class Evaluator:
             return None
         flat = self.graph.joined(parts, rows)
         return self.graph.emit("reshape", flat, axes=(len(parts), *shape), span=span) if shape else flat
+
+
+def _time(op: str, left: Value, right: Value) -> Time | None:
+    """Times add, and scale with numbers; None where they do not combine."""
+    if isinstance(left, Time) and isinstance(right, Time) and op in ("+", "-"):
+        return Time(left.seconds + right.seconds if op == "+" else left.seconds - right.seconds)
+    if op == "*" and is_number(left) and isinstance(right, Time):
+        return Time(left * right.seconds)  # type: ignore[operator]
+    if op in ("*", "/") and isinstance(left, Time) and is_number(right) and (right or op == "*"):
+        return Time(left.seconds * right if op == "*" else left.seconds / right)  # type: ignore[operator]
+    return None

@@ -77,7 +77,7 @@ def axes_of(value: Value) -> tuple[Axis, ...] | None:
         return value.written
     if isinstance(value, np.ndarray):
         return tuple(value.shape)
-    if is_number(value) or is_symbolic(value):
+    if is_number(value) or is_symbolic(value) or isinstance(value, bool):
         return ()
     if isinstance(value, tuple):
         inner = {axes_of(item) for item in value}
