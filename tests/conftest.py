@@ -1,4 +1,4 @@
-"""What every test shares: golden files, the data beside the checkout, and Hypothesis that finds the same cases each time."""
+"""What every test shares: golden files, the data beside the checkout, and Hypothesis that repeats itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ settings.load_profile("repeatable")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="write the golden files instead of comparing with them")
+    parser.addoption("--update-golden", action="store_true", help="write golden files instead of comparing")
 
 
 @pytest.fixture

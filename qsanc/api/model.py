@@ -21,6 +21,7 @@ from qsanc.target import Backend, Context, Floats
 from qsanc.train import errors
 from qsanc.train.data import Coding, Part
 from qsanc.train.encoding import encode
+from qsanc.train.labels import Labels
 from qsanc.train.loop import fit, label_of, report
 from qsanc.train.metrics import by_class, chosen_class
 from qsanc.train.objective import evaluate, predict
@@ -55,7 +56,7 @@ def load(
 
     >>> import qsanc
     >>> model = qsanc.load("models/vqe_h2.qsan")
-    >>> round(float(model.fit(epochs=100, lr=0.3).epochs[-1].valid_loss), 4)
+    >>> round(model.fit().epochs[-1].valid_loss, 4)
     -1.8573
     """
     module = module_of(source)
@@ -217,7 +218,7 @@ class Model:
         """Mean loss and metrics on labelled records, as `read_table` gives them. Raises QsanError."""
         self._settled()
         coding = self._coding if columns is None else replace(self._coding, columns=tuple(sorted(columns.items())))
-        records = encode(self._model, Part.whole(table), coding)
+        records = encode(self._model, Part.whole(table), replace(coding, labels=coding.labels or self._numbered()))
         outputs = evaluate(self._objective, self._params, records, context=Context(purpose="inference"))
         return report(self._model, outputs, records)
 
@@ -274,10 +275,10 @@ class Model:
     def _settled(self) -> None:
         waiting = [size.name for size in self._model.sizes if size.origin == "placeholder"]
         if waiting:
-            names = " and ".join(f"`{name}`" for name in waiting)
+            names, verb = " and ".join(f"`{name}`" for name in waiting), "comes" if len(waiting) == 1 else "come"
             raise errors.fail(
                 errors.bad_setting(
-                    f"the model `{self.name}` is not complete: {names} come from data",
+                    f"the model `{self.name}` is not complete: {names} {verb} from data",
                     help=f"call fit first, or load with {waiting[0]}=...",
                 )
             )
@@ -289,8 +290,12 @@ class Model:
 
     def _records(self, inputs: Inputs, labels: Sequence[object] | None = None) -> Records:
         table = table_of(self._columns(inputs, labels))
-        coding = replace(self._coding, columns=())
+        coding = replace(self._coding, columns=(), labels=self._coding.labels or self._numbered())
         return encode(self._model, Part.whole(table), coding, labelled=labels is not None)
+
+    def _numbered(self) -> Labels:
+        """Classes as labels, for a model that was never trained."""
+        return Labels(tuple(map(str, range(label_of(self._model)[1] or 0))), numeric=True)
 
     def _columns(self, inputs: Inputs, labels: Sequence[object] | None = None) -> dict[str, Sequence[object]]:
         fields = [field for field in self._model.fields if field.role != "label"]

@@ -44,9 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except QsanError as error:
-        from qsanc.cli.report import show
+        from qsanc.cli.report import show, show_json
 
-        show(error.diagnostics)
+        asked = "--json" in (sys.argv[1:] if arguments is None else arguments)
+        (show_json if asked else show)(error.diagnostics)
         return 1
     except OSError as error:
         place = f" {error.filename}" if error.filename else ""

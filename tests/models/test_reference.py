@@ -1,4 +1,4 @@
-"""The models of the paper and of the authors' program against values computed from dense matrices by another program."""
+"""The models of the paper and of the authors' program against values that another program took from dense matrices."""
 
 from __future__ import annotations
 

@@ -13,7 +13,9 @@ HEAVY = ("braket", "numba", "sklearn", "scipy", "pytest", "hypothesis", "matplot
 
 def loaded(statement: str) -> set[str]:
     """The top-level modules in a fresh interpreter after `statement`."""
-    script = f"{statement}\nimport sys\nprint('\\n'.join({{name.split('.')[0] for name in sys.modules}}), file=sys.stderr)"
+    script = (
+        f"{statement}\nimport sys\nprint('\\n'.join({{name.split('.')[0] for name in sys.modules}}), file=sys.stderr)"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return set(done.stderr.split())
 

@@ -1,4 +1,4 @@
-"""The wheel: what it holds, that a source distribution builds the same one, and that it works away from the checkout."""
+"""The wheel: what it holds, that a source distribution builds the same, and that it works away from the checkout."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ SKIPPED = shutil.ignore_patterns(".*", "__pycache__", "runs", "build", "dist", "
 
 
 def build(project: Path, target: str) -> Path:
-    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", target], cwd=project, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", target], cwd=project, check=True, capture_output=True
+    )
     (built,) = (project / "dist").glob("*.whl" if target == "wheel" else "*.tar.gz")
     return built
 
