@@ -26,9 +26,10 @@ class Note:
 class Diagnostic:
     """One finding about the user's input.
 
-    `code` is stable (`QS201`) and has a page in `qsanc explain-error`. `span` is the place to look at, None only where the
-    input has no text (a directory, a command-line value). `label` stands under the underlined span. `expected` are the
-    lines that begin with "= expected". `help` is one fix; where it is program text it compiles if pasted.
+    `code` is stable (`QS201`) and has a page in `qsanc explain-error`. `span` is the place to look at, None only
+    where the input has no text (a directory, a command-line value). `label` stands under the underlined span.
+    `expected` are the lines that begin with "= expected". `help` is one fix; where it is program text it compiles if
+    pasted.
     """
 
     code: str
@@ -50,7 +51,9 @@ class QsanError(Exception):
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
-        super().__init__("; ".join(f"{d.code}: {d.title}" + (f" ({d.span})" if d.span else "") for d in self.diagnostics))
+        super().__init__(
+            "; ".join(f"{d.code}: {d.title}" + (f" ({d.span})" if d.span else "") for d in self.diagnostics)
+        )
 
 
 class CompilerBug(Exception):

@@ -11,7 +11,8 @@ number: the shared slots are the same in all rows, the item slots differ. Rows a
 tokens of a batch, its records, or a single one. `Overlap` alone is a function of two rows, so its rows are pairs.
 
 Wire 0 is the most significant one: X on wire 0 of two prepares basis state 2, written `10`.
-Nothing here knows matrices: that is the gate table's (`ir.gates`). What a legal module satisfies is said in `ir.verify`.
+Nothing here knows matrices: that is the gate table's (`ir.gates`). What a legal module satisfies is said in
+`ir.verify`.
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The state vector of `segment`, 2^wires complex numbers a row. For tests and for `qsanc run`: not differentiable."""
+    """The state vector of `segment`, 2^wires complex numbers a row; for tests and `qsanc run`. Not differentiable."""
 
     segment: int
 

@@ -5,9 +5,10 @@
     Type      ::= real | int, axes
 
 Axes are run-time ones first (`record`, then dims such as `S`), static ones after them. The run-time axes of a value are
-its *row space*: `real[record, S, 3, 4]` holds a 3 by 4 array for each token of each record. In memory the row space is
-flat and ragged, without padding: that value is an array [row, 3, 4] with one row for each token of the batch, and one of
-type `real[record, S, S]` has one entry for each ordered pair of tokens of one record, pair (s, j) at row-major place.
+its *row space*: `real[record, S, 3, 4]` holds a 3 by 4 array for each token of each record. In memory the row space
+is flat and ragged, without padding: that value is an array [row, 3, 4] with one row for each token of the batch, and
+one of type `real[record, S, S]` has one entry for each ordered pair of tokens of one record, pair (s, j) at row-major
+place.
 An axis named `U0`, `U1`, ... belongs to the batch as a whole (its distinct tokens) and never stands beside `record`.
 
 The vocabulary. Each operation is a row of `ir.ops`: result type, evaluation, reverse-mode derivative.
@@ -26,19 +27,20 @@ The vocabulary. Each operation is a row of `ir.ops`: result type, evaluation, re
     gather %table, %index                     table[index]: the first axis of %table (static, or U) by int values
     pick %x, %index                           one place of the last static axis, by an int for each row
     matmul %x, %y                             last static axis of %x against first of %y; rows of %y a prefix of %x's
-    spread %x {side}                          real[record, S, ...] to real[record, S, S, ...] by s ("left") or j ("right")
+    spread %x {side}                          to real[record, S, S, ...]: the value of s ("left") or of j ("right")
     attend %w, %v                             out[s] = sum_j w[s, j] v[j]
     causal %a {fill}                          entries (s, j) with j > s replaced by `fill`
     normalize_rows %a                         over the last run-time axis; a zero row stays zero, with zero gradient
     position {dim}, length {dim}              real[record, S] from 0, and real[record]
-    sinusoid {dim, axes}                      the positional vector of Vaswani et al. (2017), over the flattened static axes
+    sinusoid {dim, axes}                      positions as in Vaswani et al. (2017), over the flat static axes
     pairs {dim}                               int row numbers of both tokens of each ordered pair: two results
-    distinct %index {axis}                    the distinct values int[U0], and the place of each index among them: two results
+    distinct %index {axis}                    two results: the distinct values int[U0], each index's place there
     sigmoid_cross_entropy %z, %label          from the logit of class 1
     softmax_cross_entropy %z, %label          from the logits on the last static axis
     circuit %shared, %items [, %left, %right] {module}
-                                              runs a circuit module: real[shared slot], real[rows, item slot], and for modules
-                                              with overlaps the row numbers of both sides. One result for each of the module's
+                                              runs a circuit module: real[shared slot], real[rows, item slot], and
+                                              with overlaps the row numbers of both sides. One result for each
+                                              of the module's
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ class DataField:
     """One field of a record.
 
     `tokens`: word numbers below `high` (the vocabulary), one run-time axis. `numbers`: real columns, static axes.
-    `label`: `classes` gives the number of classes (2 for a bit), None for a real label. `low` and `high` bound the values:
+    `label`: `classes` gives the number of classes (2 for a bit), None for a real label. `low` and `high` bound the
+    values:
     low <= value < high, or <= high where `closed`; None where nothing was declared. `sized_by` is the size that bounds
     the values and whose value the data gives (`vocab`, `classes`), if there is one.
     """
@@ -99,7 +100,8 @@ class SizeValue:
 class Model:
     """What training needs to know beside the function `name`, whose outputs are `predict` and `loss` (one a record).
 
-    The inputs of that function are the parameters, then the data fields, by name. A model without fields has one record.
+    The inputs of that function are the parameters, then the data fields, by name. A model without fields has one
+    record.
     """
 
     name: str

@@ -303,7 +303,8 @@ class ImportName(Node):
 class Import(Node):
     """`import std.ring as r;` or `from "qsann.qsan" import entangler, gpqsa as g;`.
 
-    `target` is a relative file name where `is_file`, a dotted module name otherwise. `names` is None for the first form.
+    `target` is a relative file name where `is_file`, a dotted module name otherwise. `names` is None for the first
+    form.
     """
 
     target: str

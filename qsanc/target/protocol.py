@@ -43,8 +43,8 @@ class Bindings:
 class Shifts:
     """Places to evaluate at: entry k adds `delta[k]` to the angle at site `site[k]` (see `CircuitModule.sites`).
 
-    `row[k]` is a row of the bindings, or a pair where overlaps are asked for. `side[k]` is 0, or, for an overlap, 0 for a
-    shift of the left state alone and 1 for one of the right state alone (a site of a common prefix has both).
+    `row[k]` is a row of the bindings, or a pair where overlaps are asked for. `side[k]` is 0, or, for an overlap, 0
+    for a shift of the left state alone and 1 for one of the right state alone (a site of a common prefix has both).
     """
 
     row: Ints
@@ -90,7 +90,7 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What surrounds an execution: all that a backend needs to journal, to resume and to draw the same samples again."""
+    """What surrounds an execution: all that a backend needs to journal, to resume, to draw the same samples again."""
 
     seed: int = 0
     step: int = 0
@@ -112,9 +112,10 @@ class Capabilities:
     """What a backend can do, as a value. What it cannot honour is refused before it runs, never ignored.
 
     `connectivity` None means every pair. `shots` is the closed range of shots of one execution, None where only exact
-    values exist. `single_basis`: with shots, each qubit is measured in one basis at a time. `chunk` is the largest number
-    of executions taken at once, None where there is no limit. `gradients` names the exact gradients offered beside
-    parameter-shift (which needs nothing but `submit`). `overlaps` names how overlaps are taken, the preferred one first.
+    values exist. `single_basis`: with shots, each qubit is measured in one basis at a time. `chunk` is the largest
+    number of executions taken at once, None where there is no limit. `gradients` names the exact gradients offered
+    beside parameter-shift (which needs nothing but `submit`). `overlaps` names how overlaps are taken, the preferred
+    one first.
     """
 
     name: str
@@ -158,7 +159,7 @@ class Executable(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gradient:
-    """Derivatives of a scalar by the slots: `shared` float64[shared slot] summed over rows, `items` float64[row, slot]."""
+    """Derivatives of a scalar by the slots: `shared` float64[shared slot] summed over rows, `items` [row, slot]."""
 
     shared: Floats
     items: Floats
