@@ -58,13 +58,43 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "QS607": "more Paulis are asked for than there are",
         "QS701": "a property or test asserts nothing",
         "QS702": "tests and properties do not run yet",
+        "QS901": "the data file cannot be read",
+        "QS902": "unknown data format",
+        "QS903": "data file too large",
+        "QS904": "data file is not text in UTF-8",
+        "QS905": "data file without records",
+        "QS906": "column missing",
+        "QS907": "column twice",
+        "QS908": "row of another length",
+        "QS909": "malformed line",
+        "QS910": "no word in a text",
+        "QS911": "sentence too long or too short",
+        "QS912": "not a number",
+        "QS913": "value outside its declared range",
+        "QS914": "cell missing",
+        "QS915": "unseen label",
+        "QS916": "labels do not fit the classes",
+        "QS917": "vocabulary does not fit",
+        "QS918": "too few records",
+        "QS919": "fields of one dim differ in length",
+        "QS920": "--column names an unknown field",
+        "QS921": "loss or gradient not finite",
+        "QS922": "a training setting makes no sense",
+        "QS923": "data given to a model without, or missing",
+        "QS924": "weights do not fit the model",
+        "QS930": "folder is not empty and no run",
+        "QS931": "folder already holds a run",
+        "QS932": "not a run folder",
+        "QS933": "file of a run is damaged",
+        "QS934": "source of a run was changed",
+        "QS935": "cannot resume with these settings or data",
+        "QS936": "file cannot be written",
+        "QS937": "file of a newer qsanc",
+        "QS938": "the run is finished",
     }
 )
 
 
 def page(code: str) -> str | None:
-    """What a code means, as Markdown: a title, the least program that has it, the right form. None for no code."""
-    title = TITLES.get(code)
-    if title is None:
-        return None
-    return f"# {code}: {title}\n\n" + (PAGES / f"{code}.md").read_text(encoding="utf-8")
+    """What a code means, as Markdown: its title, the least program that has it, the right form. None for no code."""
+    return (PAGES / f"{code}.md").read_text(encoding="utf-8") if code in TITLES else None

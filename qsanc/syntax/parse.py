@@ -14,7 +14,7 @@ from qsanc.syntax.tables import tables
 def parse(source: Source) -> ast.File:
     """The tree of a whole file.
 
-    Raises `QsanError` with the findings of the syntax group (QS001 to QS009) in the order of the text, a hundred at most.
+    Raises `QsanError` with the findings of the syntax group (QS001 to QS009) in the order of the text, at most 100.
     """
     tree = _run(source, "start")
     assert isinstance(tree, ast.File)
