@@ -20,8 +20,8 @@ $(READY): pyproject.toml
 
 demo: $(READY)
 	@rm -rf $(DEMO)
-	$(BIN)/qsanc train models/qsann.qsan --data models/data/meals.tsv --out $(DEMO) --set n=2 --set lambda=0
-	$(BIN)/qsanc predict $(DEMO) "skillful chef bakes tasty bread" "new student tests fast program"
+	$(BIN)/qsanc train models/qsann.qsan --data models/data/food_or_computing.tsv --out $(DEMO) --set n=2 --set lambda=0
+	$(BIN)/qsanc predict $(DEMO) "patient chef bakes spicy bread" "quick student tests portable script"
 
 test: $(READY)
 	@$(BIN)/python -m pytest -q

@@ -154,7 +154,8 @@ def _carry_out(task: Task, backend: str, run: RunFolder | None, controls: bool, 
 
 def _show(task: Task, outcome: Outcome, run: RunFolder | None, as_json: bool) -> None:
     history = outcome.history
-    reports = [(name, report) for name, report in (("valid", history.valid), ("test", history.test)) if report]
+    own = "valid" if task.model.fields else "result"
+    reports = [(name, report) for name, report in ((own, history.valid), ("test", history.test)) if report]
     if as_json:
         print_json(
             {
