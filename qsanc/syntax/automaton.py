@@ -96,6 +96,9 @@ class Machine:
     def _reduce(self, number: int, index: int, place: int) -> None:
         rule = self._rules[number]
         size = rule.size
+        if size == 1 and rule.action is None and not rule.is_list:
+            self.states[-1] = self._rows[self.states[-2]][rule.origin]
+            return
         if size == 0:
             value: object = []
             if self.actions is not None and (action := self.actions[number]) is not None:
@@ -104,21 +107,14 @@ class Machine:
             return
         value = None
         if self.actions is not None:
-            value = self._value(number, self.values[-size:], self._start(size), self.ends[-1])
+            value = self._value(number, self.values[-size:], self.starts[-size], self.ends[-1])
         level = max(self.levels[-size:])
         if rule.action in NESTING:
             level += 1
             self.deepest = max(self.deepest, level)
-        start, end, first = self._start(size), self.ends[-1], self.firsts[-size]
+        start, end, first = self.starts[-size], self.ends[-1], self.firsts[-size]
         self.cut(len(self.states) - size)
         self.push(self._rows[self.states[-1]][rule.origin], value, start, end, level, first)
-
-    def _start(self, size: int) -> int:
-        """Where the topmost `size` values begin: at the first that is not empty."""
-        for start, end in zip(self.starts[-size:], self.ends[-size:], strict=True):
-            if start < end:
-                return start
-        return self.starts[-size]
 
     def _value(self, number: int, values: list[object], start: int, end: int) -> object:
         rule = self._rules[number]
