@@ -6,20 +6,23 @@ symbolic    Angle (affine in slots) and Deferred (any other function of slots): 
 Tensor      a value of the model graph
 Wires       qubits of a register;  Observed: a sum of Pauli products;  Measured: what a circuit returns
 Template    an ansatz, circuit or attention block, perhaps with its generics;  Word: a name with a fixed meaning
+Unitary     in a property or test, an ansatz with its arguments;  Instance: a model with its settings;
+            Outcome: what only the execution of the property knows
 UNKNOWN     an error was reported where it arose, and everything computed from it stays silent
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qsanc.check.module import Definition
 from qsanc.ir.circuit import Angle, Pauli, Result
-from qsanc.ir.model import Axis, Type
+from qsanc.ir.model import Axis, Function, Type
+from qsanc.ir.program import Model
 from qsanc.source import Span
 
 ObjectArray: TypeAlias = "NDArray[np.object_]"
@@ -67,11 +70,12 @@ class DimRef:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Deferred:
     """A function of symbolic scalars that is not affine; the model graph computes it and binds it to a slot of its own.
 
-    `name` is an elementwise operation of the model language.
+    `name` is an elementwise operation of the model language. Operands may be shared, so that it is a graph, and equality
+    is identity.
     """
 
     name: str
@@ -140,9 +144,31 @@ class Word:
     numbers: tuple[tuple[str, float], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Unitary:
+    """A unitary of a property or test: templates one after the other, their inverses, an identity."""
+
+    qubits: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Instance:
+    """A model of a property or test with its settings, and the function that computes its `predict` and `loss`."""
+
+    model: Model
+    function: Function
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A condition, or the cost of a training step, that is known when the property is executed."""
+
+    kind: Literal["condition", "cost"]
+
+
 Value: TypeAlias = (
     "int | float | bool | str | tuple[Any, ...] | Interval | Time | DimRef | Angle | Deferred | ObjectArray | Tensor"
-    " | Wires | Observed | Measured | Template | StateOf | Word | Unknown"
+    " | Wires | Observed | Measured | Template | StateOf | Word | Unitary | Instance | Outcome | Unknown"
 )
 
 
@@ -164,6 +190,12 @@ def is_symbolic(value: object) -> bool:
 
 def shape_text(kind: str, axes: tuple[Axis, ...]) -> str:
     return f"{kind}[{', '.join(map(str, axes))}]" if axes else kind
+
+
+def a(value: Value) -> str:
+    """What a value is, with its article."""
+    text = describe(value)
+    return f"an {text}" if text[0] in "aeiou" else f"a {text}"
 
 
 def describe(value: Value) -> str:
@@ -203,5 +235,11 @@ def describe(value: Value) -> str:
             return f"{type(value.definition.item).__name__.lower()} {value.definition.item.name}"
         case Word():
             return value.name
+        case Unitary():
+            return f"unitary on {value.qubits} qubit{'' if value.qubits == 1 else 's'}"
+        case Instance():
+            return f"model {value.model.name}"
+        case Outcome():
+            return value.kind
         case _:
             return "unknown"
