@@ -10,15 +10,15 @@ from qsanc.diagnostics import Note
 from qsanc.elaborate.circuits import CircuitBuilder
 from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.indexing import wires as wires_at
+from qsanc.elaborate.limits import DEEPEST_CALLS, MOST_GATES, TooLarge
 from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.signature import Binding, arguments
 from qsanc.elaborate.values import Deferred, Scalar, Template, Tensor, Unknown, Value, Wires, describe, is_number
 from qsanc.ir.circuit import Angle, Gate, Instruction
 from qsanc.ir.gates import GATES
+from qsanc.ir.inverse import inverse
 from qsanc.source import Span
 from qsanc.syntax import ast
-
-MOST_GATES = 1_000_000
 
 
 @dataclass(slots=True)
@@ -48,9 +48,6 @@ class Body:
                     inner = scope.inner()
                     inner.bind(node.name, k, span=node.name_span)
                     self.run(node.body, inner)
-                    if len(self.gates) > MOST_GATES:
-                        self.ev.report.error("QS209", f"the circuit has more than {MOST_GATES} gates", node.span)
-                        return
             case ast.If():
                 condition = self.ev.expr(node.condition, scope)
                 if isinstance(condition, bool):
@@ -90,10 +87,10 @@ class Body:
             exponent = self.ev.integer(modifier.exponent, scope, "the exponent of `pow`")
             if exponent is None:
                 return
-            if abs(exponent) * len(added) > MOST_GATES:
-                self.ev.report.error("QS209", f"the circuit has more than {MOST_GATES} gates", node.span)
-                return
-            added = (inverse(added) if exponent < 0 else added) * abs(exponent)
+            if added:
+                _affordable(abs(exponent) * len(added), node.span)
+                added = (inverse(added) if exponent < 0 else added) * abs(exponent)
+        _affordable(len(self.gates) + len(added), node.span)
         self.gates.extend(added)
 
     def _operand(self, node: ast.Operand, scope: Scope) -> Wires | None:
@@ -211,12 +208,17 @@ class Body:
         for register, operand in zip(item.registers, node.operands, strict=True):
             if not bind_register(self.ev, binding, register, registers[register.name], operand.span):
                 return ()
-        if self.depth > 50:
-            self.ev.report.error("QS106", f"`{item.name}` is nested too deeply", node.span)
-            return ()
+        if self.depth == DEEPEST_CALLS:
+            raise TooLarge(f"templates call each other more than {DEEPEST_CALLS} deep", node.span)
+        self.ev.steps.take(1, node.span)
         inner = Body(self.ev, self.circuit, depth=self.depth + 1)
         inner.run(item.body, with_arrays(binding.scope))
         return tuple(inner.gates)
+
+
+def _affordable(gates: int, span: Span) -> None:
+    if gates > MOST_GATES:
+        raise TooLarge(f"the circuit has more than {MOST_GATES} gates", span)
 
 
 def bind_register(ev: Evaluator, binding: Binding, register: ast.Register, wires: Wires, span: Span) -> bool:
@@ -273,13 +275,6 @@ def require(ev: Evaluator, node: ast.Require, scope: Scope) -> None:
         return
     ev.report.error(
         "QS206", "`require` needs a condition known at compile time", node.condition.span, label=describe(condition)
-    )
-
-
-def inverse(gates: tuple[Instruction, ...]) -> tuple[Instruction, ...]:
-    """The gates undone, last first. `(U V)^-1 = V^-1 U^-1`."""
-    return tuple(
-        step for gate in reversed(gates) if isinstance(gate, Gate) for step in GATES[gate.name].inverse.expand(gate)
     )
 
 

@@ -18,8 +18,8 @@ import numpy as np
 
 from qsanc.diagnostics import CompilerBug
 from qsanc.ir.circuit import Angle, CircuitModule, Gate, Instruction, Overlap, Pauli, Segment, Site, State
+from qsanc.ir.inverse import inverse
 from qsanc.passes.decompose import decompose
-from qsanc.passes.inverse import inverse
 from qsanc.target.protocol import Floats, Ints, Request, Results
 from qsanc.target.sampling import OverlapMethod, Readings, overlap_estimate, overlap_method, readings
 

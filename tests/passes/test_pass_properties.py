@@ -14,10 +14,10 @@ from strategies import bindings, modules
 from qsanc.diagnostics import CompilerBug
 from qsanc.ir.circuit import Angle, Channel, CircuitModule, Expectation, Gate, Observable, Pauli, Segment, State
 from qsanc.ir.gates import GATES
+from qsanc.ir.inverse import inverse
 from qsanc.ir.text import print_module, read_module
 from qsanc.passes.commute import Commute, commutes
 from qsanc.passes.decompose import decompose
-from qsanc.passes.inverse import inverse
 from qsanc.passes.lightcone import Place, dead_slots, lightcone, outside
 from qsanc.passes.pipeline import (
     CANCEL,
