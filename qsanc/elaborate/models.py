@@ -323,8 +323,27 @@ class _ModelBuilder:
                 help=f"predict mean({node.value.span.text}, axis = 0)",
             )
             tensor = None
+        if tensor is not None and (wanted := self._wanted(tensor.type.static)):
+            self.ev.report.error(
+                "QS201",
+                "the prediction does not fit the label",
+                node.value.span,
+                label=describe(tensor),
+                expected=wanted,
+            )
+            tensor = None
         self.predict = None if tensor is None else self._per_record(self.ev.graph.real(tensor))
         self.scope.bind("predict", self.predict or UNKNOWN, span=node.span)
+
+    def _wanted(self, shape: tuple[int, ...]) -> str:
+        """What the prediction for the label must be, where a value of this shape is none; empty where it is."""
+        label = next((field for field in self.fields if field.role == "label"), None)
+        if label is None or (shape == () and label.classes in (None, 2)) or shape == (label.classes,):
+            return ""
+        if label.classes is None:
+            return "expected real: the value of the label"
+        either = "real, the probability of class 1, or " if label.classes == 2 else ""
+        return f"expected {either}real[{label.classes}], a probability for each class of the label"
 
     def _per_record(self, tensor: Tensor) -> Tensor:
         """The value with one row a record, where the model has data."""

@@ -192,7 +192,7 @@ CASES = (
     attention("too many paulis", PARTS.replace("[Z(q[i]) for i in 0..2]", "paulis(q, count = 99)") + "score exp(query * key);", "QS607"),
     flow("product does not fit", "sigmoid(dot(w, [1, 2, 3]))"),
     flow("unknown function", "sigmoidd(dot(w, w))", "sigmoidd"),
-    flow("prediction is an array", "w"),
+    flow("prediction is an array", "concat([w, w])"),
     flow("wrong axis", "sum(w, axis = 3)"),
     source("model without loss", HEADER + "model m { params { a: real = 1; } flow { predict a; } }\n", "bad.qsan:2:", "QS601"),
     source("unknown setting", HEADER + "model m { params { a: real = 1; } flow { predict a; } loss a;\ntrain { pace: 3; } }\n", "bad.qsan:3:", "pace"),
