@@ -4,8 +4,8 @@
     load_run(folder) -> Model          a trained one
     compile(source, entry) -> Circuit  a circuit as a function of arrays
 
-Mistakes in files, data and arguments raise `QsanError`, which carries `Diagnostic`s. The names are imported when they are
-first used, so that `import qsanc` costs nothing.
+Mistakes in files, data and arguments raise `QsanError`, which carries `Diagnostic`s. The names are imported when they
+are first used, so that `import qsanc` costs nothing.
 """
 
 from __future__ import annotations
