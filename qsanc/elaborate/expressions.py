@@ -101,7 +101,7 @@ class Evaluator:
             case ast.Binary():
                 return self.binary(node.op, self.expr(node.left, scope), self.expr(node.right, scope), node)
             case ast.Compare():
-                return self._compare(node, scope)
+                return self.compare(node, self.expr(node.left, scope), self.expr(node.right, scope))
             case ast.Range():
                 return self._range(node, scope)
             case ast.Index():
@@ -342,8 +342,8 @@ class Evaluator:
             return self.report.error("QS203", "the result is not a finite real number", node.span)
         return result
 
-    def _compare(self, node: ast.Compare, scope: Scope) -> Value:
-        left, right = self.expr(node.left, scope), self.expr(node.right, scope)
+    def compare(self, node: ast.Compare, left: Value, right: Value) -> Value:
+        """Whether `left op right` holds."""
         if isinstance(left, Unknown) or isinstance(right, Unknown):
             return UNKNOWN
         comparable = (is_number(left) and is_number(right)) or (
