@@ -98,6 +98,11 @@ class Tensor:
         return tuple(axis for axis in self.type.axes if axis != "record")
 
 
+def stand_in(axes: tuple[int, ...] = ()) -> Tensor:
+    """An array of a property that only execution computes: a value of no graph, of which the type is all that is known."""
+    return Tensor(-1, Type("real", axes))
+
+
 @dataclass(frozen=True, slots=True)
 class Wires:
     """Wires of a register or of a part of it. `single`: one qubit, not a register of length one."""
