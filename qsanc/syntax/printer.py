@@ -46,7 +46,8 @@ Line: TypeAlias = (
 )
 """What stands on lines of its own."""
 
-_ONE_LINE_ITEMS = (ast.Import, ast.Const, ast.Size, ast.Hyper)
+_TOGETHER = (ast.Import, (ast.Const, ast.Size, ast.Hyper))
+"""Items that may follow one of their kind without a blank line."""
 
 
 def print_expression(expr: ast.Expr) -> str:
@@ -70,6 +71,7 @@ class _Printer:
         self._lines: list[str] = []
         self._end = 0
         self._fresh = True
+        self._takes_comment = False
 
     def text(self) -> str:
         start, end = self._header
@@ -78,8 +80,8 @@ class _Printer:
         self._emit(f"qsan {self._file.version}", 0, end)
         before: ast.TopLevel | None = None
         for item in self._file.items:
-            apart = not (isinstance(before, _ONE_LINE_ITEMS) and isinstance(item, _ONE_LINE_ITEMS))
-            self._line(item, 0, apart=apart)
+            together = any(isinstance(before, kinds) and isinstance(item, kinds) for kinds in _TOGETHER)
+            self._line(item, 0, apart=not together)
             before = item
         self._comments_before(len(self._source), 0, apart=True)
         return "\n".join(self._lines) + "\n"
@@ -91,6 +93,7 @@ class _Printer:
         self._lines.extend(_fitted(text, indent))
         self._end = end
         self._fresh = False
+        self._takes_comment = True
 
     def _blank_before(self, start: int, apart: bool) -> None:
         wanted = apart or self._source.count("\n", self._end, max(start, self._end)) > 1
@@ -103,9 +106,10 @@ class _Printer:
             comment = self._comments.pop(0)
             at = comment.span.start
             behind = at >= self._end and "\n" not in self._source[self._end : at]
-            if behind and self._lines and self._end:
+            if behind and self._takes_comment:
                 self._lines[-1] += " " + _plain(comment.text)
                 self._end = comment.span.end
+                self._takes_comment = not comment.text.startswith("//")
                 continue
             self._blank_before(at, apart)
             apart = False
@@ -123,6 +127,7 @@ class _Printer:
     def _write_comment(self, text: str, indent: int) -> None:
         self._lines.extend((" " * indent + text.replace("\r\n", "\n")).split("\n"))
         self._fresh = False
+        self._takes_comment = not text.startswith("//")
 
     def _has_comments(self, start: int, end: int) -> bool:
         return any(start <= comment.span.start < end for comment in self._comments)

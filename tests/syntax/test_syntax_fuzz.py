@@ -16,7 +16,7 @@ from qsanc.diagnostics.model import Diagnostic, QsanError
 from qsanc.diagnostics.render import render, to_json
 from qsanc.source import Source
 from qsanc.syntax import ast
-from qsanc.syntax.lexer import lex
+from qsanc.syntax.lexer import is_doc, lex
 from qsanc.syntax.parse import parse, parse_expression
 from qsanc.syntax.printer import print_expression, print_file
 from qsanc.syntax.read import read_source
@@ -116,7 +116,8 @@ def outcome(text: str) -> ast.File | None:
 
 
 def plain(comment: str) -> str:
-    return comment.replace("\r\n", "\n").replace("///", "//", 1)
+    """A comment as it is in canonical text, whether it documents something or not."""
+    return ("//" + comment[3:] if is_doc(comment) else comment).replace("\r\n", "\n")
 
 
 @given(st.text())
