@@ -2,8 +2,9 @@
 
     python benchmarks/accuracy.py --seeds 9 -- models/qsann.qsan --data yelp.tsv --set lambda=0.2
 
-Everything after `--` goes to `qsanc train`. Each seed draws its own 64/16/20 split and its own initial values; the epoch
-is chosen on the validation part and the test part is read once. Prints JSON, or with --table a line of a Markdown table.
+Everything after `--` goes to `qsanc train`. Each seed draws its own 64/16/20 split and its own initial values; the
+epoch is chosen on the validation part and the test part is read once. Prints JSON, or with --table a line of a
+Markdown table.
 """
 
 from __future__ import annotations
