@@ -36,11 +36,13 @@ def call_attention(
     binding = Binding(ev, template, span)
     if not binding.infer(given, {}) or not binding.bind_parameters(given, per_token=False):
         return UNKNOWN
-    rows = max(
-        (e.value.type.rows for e in binding.scope.entries.values() if isinstance(e.value, Tensor)), key=len, default=()
-    )
+    found = [e.value.type.rows for e in binding.scope.entries.values() if isinstance(e.value, Tensor)]
+    rows = max(found, key=len, default=())
     if len(rows) != 2:
         return ev.report.error("QS201", f"`{item.name}` needs an argument with one row for each token", span)
+    if others := {dim for own in found for dim in own} - set(rows):
+        label = f"and also for {', '.join(sorted(others))}"
+        return ev.report.error("QS201", f"`{item.name}` runs for each token of {rows[-1]}", span, label=label)
     wires = registers(ev, binding)
     if wires is None:
         return UNKNOWN

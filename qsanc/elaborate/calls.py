@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from qsanc.elaborate.attention import call_attention
 from qsanc.elaborate.blocks import Body, with_arrays
 from qsanc.elaborate.circuits import CircuitBuilder
@@ -10,6 +12,7 @@ from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.measure import as_measured, flattened, placed
 from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.signature import Argument, Binding, arguments
+from qsanc.elaborate.symbols import holds
 from qsanc.elaborate.values import UNKNOWN, Measured, Template, Tensor, Unknown, Value, describe
 from qsanc.ir.circuit import CircuitModule, State
 from qsanc.source import Span
@@ -26,6 +29,12 @@ def call_template(ev: Evaluator, template: Template, node: ast.Call, scope: Scop
     given = arguments(ev, item.params, node.args, node.span, item.name, scope)
     if given is None:
         return UNKNOWN
+    for name, argument in given.items():
+        if isinstance(argument.value, tuple) and holds(argument.value, Tensor):
+            stacked = ev.tensor(argument.value, argument.span)
+            if stacked is None:
+                return UNKNOWN
+            given[name] = replace(argument, value=stacked)
     if isinstance(item, ast.Attention):
         return call_attention(ev, template, item, given, node.span)
     return call_circuit(ev, template, given, node.span)

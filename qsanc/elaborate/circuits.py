@@ -7,12 +7,14 @@ with affine angles. What is not affine is computed in the graph and gets a slot 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from qsanc.diagnostics import CompilerBug
 from qsanc.elaborate.graph import Graph
+from qsanc.elaborate.limits import MOST_SLOTS, TooLarge
 from qsanc.elaborate.values import Deferred, ObjectArray, Scalar, Tensor
 from qsanc.ir.circuit import Angle, CircuitModule, Gate, Instruction, Overlap, Result, Segment
 from qsanc.source import Span
@@ -36,14 +38,18 @@ class CircuitBuilder:
         self.rows = rows
         self._blocks: list[_Block] = []
         self._slots = 0
-        self._deferred: dict[Deferred, Angle] = {}
+        self._deferred: dict[int, Angle] = {}
         self._elements: dict[int, Tensor] = {}
+        self._computed: dict[Scalar, Tensor] = {}
+        self._known: dict[tuple[str, tuple[int, ...]], Tensor] = {}
         self._segments: list[Segment] = []
 
-    def explode(self, name: str, tensor: Tensor) -> Angle | ObjectArray:
+    def explode(self, name: str, tensor: Tensor, span: Span | None = None) -> Angle | ObjectArray:
         """The elements of a value as slots: an array over its static axes, or one scalar."""
         shape = tensor.type.static
         first = self._slots
+        if first + math.prod(shape) > MOST_SLOTS:
+            raise TooLarge(f"a circuit takes at most {MOST_SLOTS} numbers as angles, and `{name}` brings more", span)
         names = tuple(f"{name}[{', '.join(map(str, place))}]" if place else name for place in np.ndindex(*shape))
         self._blocks.append(_Block(first, names, tensor))
         self._slots += len(names)
@@ -60,14 +66,12 @@ class CircuitBuilder:
             return scalar
         if not isinstance(scalar, Deferred):
             return Angle(float(scalar))
-        known = self._deferred.get(scalar)
-        if known is None:
-            tensor = self._compute(scalar)
-            known = Angle.slot(self._slots)
+        tensor = self._compute(scalar)
+        if tensor.value not in self._deferred:
             self._blocks.append(_Block(self._slots, (f"e{len(self._deferred)}",), tensor))
+            self._deferred[tensor.value] = Angle.slot(self._slots)
             self._slots += 1
-            self._deferred[scalar] = known
-        return known
+        return self._deferred[tensor.value]
 
     def segment(self, name: str, parent: int | None, body: list[Instruction]) -> int:
         self._segments.append(Segment(name, parent, tuple(body)))
@@ -109,13 +113,32 @@ class CircuitBuilder:
         return shared, [block for block in self._blocks if block.tensor.type.rows]
 
     def _compute(self, scalar: Scalar) -> Tensor:
-        """The value of a symbolic scalar in the graph, one number a row."""
-        graph = self.graph
-        if isinstance(scalar, Deferred):
-            operands = [self._compute(operand) for operand in scalar.operands]
+        """The value of a symbolic scalar in the graph, one number a row; equal ones are computed once."""
+        waiting = [scalar]
+        while waiting:
+            at = waiting[-1]
+            missing = [o for o in at.operands if o not in self._computed] if isinstance(at, Deferred) else []
+            if missing:
+                waiting += missing
+                continue
+            waiting.pop()
+            if at not in self._computed:
+                self._computed[at] = self._applied(at) if isinstance(at, Deferred) else self._affine(at)
+        return self._computed[scalar]
+
+    def _applied(self, scalar: Deferred) -> Tensor:
+        """An operation on operands that are computed already."""
+        operands = [self._computed[operand] for operand in scalar.operands]
+        key = (scalar.name, tuple(operand.value for operand in operands))
+        if key not in self._known:
             if len(operands) == 2:
-                return graph.binary(scalar.name, operands[0], operands[1])
-            return graph.emit(scalar.name, *operands)
+                self._known[key] = self.graph.binary(scalar.name, operands[0], operands[1])
+            else:
+                self._known[key] = self.graph.emit(scalar.name, *operands)
+        return self._known[key]
+
+    def _affine(self, scalar: int | float | Angle) -> Tensor:
+        graph = self.graph
         if not isinstance(scalar, Angle):
             return graph.constant(float(scalar))
         total: Tensor | None = None

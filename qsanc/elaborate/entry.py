@@ -7,6 +7,7 @@ import math
 from qsanc.elaborate.blocks import bind_register
 from qsanc.elaborate.circuits import CircuitBuilder
 from qsanc.elaborate.expressions import Evaluator
+from qsanc.elaborate.limits import MOST_QUBITS, TooLarge
 from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.signature import Binding
 from qsanc.elaborate.values import UNKNOWN, Tensor, Value, Wires, shape_text
@@ -27,6 +28,8 @@ def registers(ev: Evaluator, binding: Binding) -> int | None:
             if len(axes) != 1 or not isinstance(extent, int):
                 ev.report.error("QS304", f"register `{register.name}` has one axis of known length", register.span)
                 return None
+            if at + extent > MOST_QUBITS:
+                raise TooLarge(f"`{binding.item.name}` has more than {MOST_QUBITS} qubits", register.span)
             wires = Wires(tuple(range(at, at + extent)), register.name)
         else:
             wires = Wires((at,), register.name, single=True)
@@ -45,7 +48,7 @@ def explode_arguments(circuit: CircuitBuilder, scope: Scope) -> None:
         if isinstance(entry.value, Tensor):
             scope.bind(
                 name,
-                circuit.explode(name, entry.value),
+                circuit.explode(name, entry.value, entry.span),
                 declared=entry.declared,
                 span=entry.span,
                 per_token="record" in entry.value.type.rows and len(entry.value.type.rows) > 1,

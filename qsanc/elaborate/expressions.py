@@ -12,27 +12,32 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from qsanc.check.module import Definition, Module
 from qsanc.diagnostics import Note
 from qsanc.elaborate import observables
 from qsanc.elaborate.graph import Graph
 from qsanc.elaborate.indexing import index
+from qsanc.elaborate.limits import DEEPEST_LIST, LARGEST_INTEGER, MOST_ITEMS, MOST_STEPS, Steps, TooLarge
 from qsanc.elaborate.report import Report
 from qsanc.elaborate.scope import Entry, Scope
 from qsanc.elaborate.sizes import Sizes
-from qsanc.elaborate.symbols import rectangular, symbolic
+from qsanc.elaborate.symbols import affine, elements, finite, holds, nested, rectangular, symbolic
 from qsanc.elaborate.values import (
     UNKNOWN,
     Deferred,
     DimRef,
     Interval,
     Observed,
+    Scalar,
     Template,
     Tensor,
     Time,
     Unknown,
     Value,
     Word,
+    a,
     describe,
     is_number,
     number,
@@ -43,7 +48,6 @@ from qsanc.source import Span
 from qsanc.syntax import ast
 from qsanc.syntax.walk import dotted, names_in
 
-MOST_REPETITIONS = 1_000_000
 _UNITS = {"rad": 1.0, "deg": math.pi / 180, "turn": 2 * math.pi, "ns": 1e-9, "us": 1e-6, "ms": 1e-3}
 _CONSTANTS = {"pi": math.pi, "tau": 2 * math.pi}
 _WORDS = frozenset(
@@ -73,7 +77,8 @@ class Evaluator:
         self.graph = graph
         self.special = special
         self.overlaps: dict[int, Tensor] = {}
-        self._globals: dict[tuple[int, str], Entry] = {}
+        self.steps = Steps()
+        self._globals: dict[Definition, Entry] = {}
 
     # ---- entry points ---------------------------------------------------------------------------------------------
 
@@ -92,8 +97,7 @@ class Evaluator:
             case ast.Name():
                 return self.entry(node, scope).value
             case ast.ListOf():
-                items = tuple(self.expr(item, scope) for item in node.items)
-                return UNKNOWN if any(isinstance(item, Unknown) for item in items) else items
+                return self.listed(tuple(self.expr(item, scope) for item in node.items), node.span)
             case ast.Comprehension():
                 return self._comprehension(node, scope)
             case ast.Unary():
@@ -105,7 +109,10 @@ class Evaluator:
             case ast.Range():
                 return self._range(node, scope)
             case ast.Index():
-                return index(self, node, scope)
+                try:
+                    return index(self, node, scope)
+                except ShapeError as error:
+                    return self.report.error("QS201", "shapes do not fit in an index", node.span, label=str(error))
             case ast.Call():
                 return self._call(node, scope)
             case ast.Attr():
@@ -157,9 +164,10 @@ class Evaluator:
                 label=self.shown(value),
             )
             return None
-        if len(steps) > MOST_REPETITIONS:
-            self.report.error("QS209", f"a loop of {len(steps)} rounds is longer than {MOST_REPETITIONS}", node.span)
-            return None
+        count = max(0, steps.stop - steps.start)
+        if count > MOST_STEPS:
+            raise TooLarge(f"a loop of {count} rounds is longer than {MOST_STEPS}", node.span)
+        self.steps.take(count, node.span)
         return steps
 
     def shown(self, value: Value) -> str:
@@ -171,6 +179,8 @@ class Evaluator:
             return value
         if is_number(value):
             return self.graph.constant(float(value))  # type: ignore[arg-type]
+        if isinstance(value, np.ndarray) and all(is_number(item) for item in value.ravel()):
+            value = nested(value)
         if isinstance(value, tuple) and value:
             constant = rectangular(value)
             if constant is not None:
@@ -180,21 +190,21 @@ class Evaluator:
                 return self._stacked([part for part in parts if part is not None], span)
             return None
         if not isinstance(value, Unknown):
-            self.report.error("QS108", f"a {describe(value)} cannot be used as a number here", span)
+            self.report.error("QS108", f"{a(value)} cannot be used as a number here", span)
         return None
 
     # ---- names ----------------------------------------------------------------------------------------------------
 
     def _global(self, name: str, module: Module) -> Entry | None:
-        key = (id(module), name)
-        if key in self._globals:
-            return self._globals[key]
         definition = module.names.get(name)
-        if not isinstance(definition, Definition):
-            return None
-        self._globals[key] = Entry(UNKNOWN)  # what a cyclic constant finds
-        self._globals[key] = Entry(self._define(definition), span=definition.item.name_span)
-        return self._globals[key]
+        return self._defined(definition) if isinstance(definition, Definition) else None
+
+    def _defined(self, definition: Definition) -> Entry:
+        """The value of a definition, found once."""
+        if definition not in self._globals:
+            self._globals[definition] = Entry(UNKNOWN)  # what a cyclic constant finds
+            self._globals[definition] = Entry(self._define(definition), span=definition.item.name_span)
+        return self._globals[definition]
 
     def _define(self, definition: Definition) -> Value:
         scope = Scope(definition.module)
@@ -256,7 +266,7 @@ class Evaluator:
         path = dotted(node)
         definition = scope.module.lookup(path) if path else None
         if definition is not None:
-            return self._define(definition)
+            return self._defined(definition).value
         return self.report.error("QS108", f"`.{node.name}` cannot be used here", node.span)
 
     # ---- operators ------------------------------------------------------------------------------------------------
@@ -283,10 +293,14 @@ class Evaluator:
                 return (left and right) if op == "and" else (left or right)
             return self.report.error("QS206", f"`{op}` needs conditions known at compile time", node.span)
         try:
-            if isinstance(left, Tensor) or isinstance(right, Tensor):
+            if op == "%" and any(isinstance(side, (Tensor, Angle, Deferred)) for side in (left, right)):
+                return self.report.error("QS401", "`%` of a run-time number has no derivative", node.span)
+            if op == "/" and is_number(right) and right == 0 and not isinstance(left, Observed):
+                return self.report.error("QS203", "division by zero", node.span)
+            if holds(left, Tensor) or holds(right, Tensor):
                 if op in _OPERATION:
-                    a, b = self.tensor(left, node.span), self.tensor(right, node.span)
-                    return self.graph.binary(_OPERATION[op], a, b, node.span) if a and b else UNKNOWN
+                    x, y = self.tensor(left, node.span), self.tensor(right, node.span)
+                    return self.graph.binary(_OPERATION[op], x, y, node.span) if x and y else UNKNOWN
             elif isinstance(left, Time) or isinstance(right, Time):
                 duration = _time(op, left, right)
                 if duration is not None:
@@ -296,11 +310,9 @@ class Evaluator:
             elif is_number(left) and is_number(right):
                 return self._arithmetic(op, left, right, node)  # type: ignore[arg-type]
             elif op in _OPERATION:
-                combined = symbolic(_OPERATION[op], left, right)
+                combined = symbolic(lambda a, b: self._scalars(op, a, b, node), left, right)
                 if combined is not None:
                     return combined
-            elif op == "%" and isinstance(left, (Angle, Deferred)):
-                return self.report.error("QS401", "`%` of a trained or measured number has no derivative", node.span)
         except ShapeError:
             return self.report.error(
                 "QS201",
@@ -311,9 +323,16 @@ class Evaluator:
                 label=f"{describe(left)} {op} {describe(right)}",
                 help="only a scalar combines with any shape; broadcast(b, [S, D]) spreads a value on purpose",
             )
-        return self.report.error(
-            "QS108", f"`{op}` does not combine a {describe(left)} with a {describe(right)}", node.span
-        )
+        return self.report.error("QS108", f"`{op}` does not combine {a(left)} with {a(right)}", node.span)
+
+    def _scalars(self, op: str, left: Scalar, right: Scalar, node: ast.Unary | ast.Binary) -> Value:
+        """`left op right` for two scalars inside a circuit, at least one of them in an array or symbolic."""
+        if is_number(left) and is_number(right):
+            return self._arithmetic(op, left, right, node)  # type: ignore[arg-type]
+        if op == "/" and is_number(right) and right == 0:
+            return self.report.error("QS203", "division by zero", node.span)
+        result = affine(_OPERATION[op], left, right)
+        return result if finite(result) else self.report.error("QS203", "the number is too large", node.span)
 
     def _arithmetic(self, op: str, left: int | float, right: int | float, node: ast.Unary | ast.Binary) -> Value:
         try:
@@ -329,7 +348,7 @@ class Evaluator:
                 case "%":
                     result = left % right
                 case "^":
-                    if isinstance(left, int) and isinstance(right, int) and abs(left) > 1 and right > 1024:
+                    if isinstance(left, int) and isinstance(right, int) and abs(left) > 1 and right > 64:
                         raise OverflowError
                     result = left**right
                 case _:
@@ -337,9 +356,15 @@ class Evaluator:
         except ZeroDivisionError:
             return self.report.error("QS203", "division by zero", node.span)
         except OverflowError:
-            return self.report.error("QS203", "the number is too large", node.span)
-        if isinstance(result, complex) or (isinstance(result, float) and not math.isfinite(result)):
-            return self.report.error("QS203", "the result is not a finite real number", node.span)
+            return self.report.error("QS203", "the number is too large", node.span, label="more than 63 bits")
+        return self.computed(result, node.span)
+
+    def computed(self, result: int | float | complex, span: Span) -> Value:
+        """A computed number; QS203 where it is not finite or no integer of 64 bits."""
+        if isinstance(result, int) and abs(result) > LARGEST_INTEGER:
+            return self.report.error("QS203", "the integer is too large", span, label="more than 63 bits")
+        if isinstance(result, complex) or not math.isfinite(result):
+            return self.report.error("QS203", "the result is not a finite real number", span)
         return result
 
     def compare(self, node: ast.Compare, left: Value, right: Value) -> Value:
@@ -384,7 +409,16 @@ class Evaluator:
             first = len(self.graph.probes)
             items.append(self.expr(node.body, inner))
             self.graph.relabel(first, k)
-        return UNKNOWN if any(isinstance(item, Unknown) for item in items) else tuple(items)
+        return self.listed(tuple(items), node.span)
+
+    def listed(self, items: tuple[Any, ...], span: Span) -> Value:
+        """The list of these items. Raises `TooLarge` for one too long or too deep to be meant."""
+        if any(isinstance(item, Unknown) for item in items):
+            return UNKNOWN
+        count, depth = elements(items)
+        if count > MOST_ITEMS or depth > DEEPEST_LIST:
+            raise TooLarge(f"a list of more than {MOST_ITEMS} elements, or nested more than {DEEPEST_LIST} deep", span)
+        return items
 
     def where(self, node: ast.Expr | tuple[ast.Expr, ...], scope: Scope) -> tuple[Note, ...]:
         """The values of the names in expressions, for a note: `with l = 2, n = 4`."""
@@ -434,7 +468,7 @@ class Evaluator:
             from qsanc.elaborate.calls import call_template
 
             return call_template(self, base, node, scope)
-        return self.report.error("QS108", f"a {describe(base)} cannot be called", node.span)
+        return self.report.error("QS108", f"{a(base)} cannot be called", node.span)
 
     def _stacked(self, parts: list[Tensor], span: Span) -> Tensor | None:
         """Values of one shape as one value with a new first static axis."""

@@ -12,8 +12,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from qsanc.elaborate.expressions import Evaluator
+from qsanc.elaborate.limits import MOST_ITEMS, TooLarge
 from qsanc.elaborate.measure import expectation
+from qsanc.elaborate.observables import multiple_of_identity
 from qsanc.elaborate.scope import Scope
+from qsanc.elaborate.symbols import holds, nested
 from qsanc.elaborate.values import (
     UNKNOWN,
     Deferred,
@@ -63,34 +66,37 @@ def _shapes(ev: Evaluator, node: ast.Call, *operands: Value) -> Unknown:
 def _elementwise(name: str, static: Callable[[float], float]) -> Function:
     def function(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
         values = _values(ev, node, scope)
-        if values is None or len(values[0]) != 1:
-            return UNKNOWN
-        return apply(ev, node, values[0][0])
-
-    def apply(ev: Evaluator, node: ast.Call, value: Any) -> Value:
-        if is_number(value):
-            try:
-                return static(value)
-            except (ValueError, OverflowError):
-                return ev.report.error("QS203", f"{name}({ev.shown(value)}) is not a finite real number", node.span)
-        if isinstance(value, Tensor):
-            return ev.graph.emit(name, ev.graph.real(value), span=node.span)
-        if isinstance(value, (Angle, Deferred)):
-            return Deferred(name, (value,))
-        if isinstance(value, np.ndarray):
-            mapped = np.empty(value.shape, dtype=object)
-            for place in np.ndindex(*value.shape):
-                mapped[place] = apply(ev, node, value[place])
-            return mapped
-        if isinstance(value, tuple):
-            return tuple(apply(ev, node, item) for item in value)
-        return _wrong(ev, node, "a number", value)
+        return UNKNOWN if values is None else _mapped(ev, node, name, static, values[0][0])
 
     return function
 
 
+def _mapped(ev: Evaluator, node: ast.Call, name: str, static: Callable[[float], float], value: Any) -> Value:
+    """The function `name` of a number, or of each of a list or an array."""
+    if is_number(value):
+        try:
+            return ev.computed(static(value), node.span)
+        except (ValueError, OverflowError):
+            return ev.report.error("QS203", f"{name}({ev.shown(value)}) is not a finite real number", node.span)
+    if isinstance(value, Tensor):
+        return ev.graph.emit(name, ev.graph.real(value), span=node.span)
+    if isinstance(value, (Angle, Deferred)):
+        return Deferred(name, (value,))
+    if isinstance(value, np.ndarray):
+        mapped = np.empty(value.shape, dtype=object)
+        for place in np.ndindex(*value.shape):
+            mapped[place] = _mapped(ev, node, name, static, value[place])
+        return UNKNOWN if any(isinstance(item, Unknown) for item in mapped.ravel()) else mapped
+    if isinstance(value, tuple):
+        return ev.listed(tuple(_mapped(ev, node, name, static, item) for item in value), node.span)
+    return _wrong(ev, node, "a number", value)
+
+
 def _tan(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
-    sine, cosine = FUNCTIONS["sin"](ev, node, scope), FUNCTIONS["cos"](ev, node, scope)
+    values = _values(ev, node, scope)
+    if values is None:
+        return UNKNOWN
+    sine, cosine = (_mapped(ev, node, f.__name__, f, values[0][0]) for f in (math.sin, math.cos))
     return ev.binary("/", sine, cosine, ast.Binary("/", node, node, span=node.span))
 
 
@@ -107,26 +113,34 @@ def _integral(static: Callable[[float], int]) -> Function:
                 node.span,
                 label=describe(value),
             )
-        return static(value)
+        return ev.computed(static(value), node.span)
 
     return function
 
 
-def _extreme(static: Callable[[list[float]], float]) -> Function:
+def _extreme(static: Callable[[list[float]], float], of_two: str) -> Function:
     def function(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
         values = _values(ev, node, scope)
         if values is None:
             return UNKNOWN
         numbers = _flat(values[0])
         if not numbers or not all(is_number(n) for n in numbers):
-            return ev.report.error("QS206", f"`{node.base.span.text}` needs numbers known at compile time", node.span)
+            found = next((n for n in numbers if not is_number(n)), None)
+            return ev.report.error(
+                "QS206",
+                f"`{node.base.span.text}` needs numbers known at compile time",
+                node.span,
+                label="there are none" if found is None else describe(found),
+                help=f"{of_two}, of two numbers x and y" if isinstance(found, Tensor) else "",
+            )
         return static(numbers)
 
     return function
 
 
 def _flat(values: Any) -> list[Any]:
-    return [n for value in values for n in (_flat(value) if isinstance(value, tuple) else [value])]
+    """All that stands in lists and arrays, in order."""
+    return [n for value in values for n in (_flat(value) if isinstance(value, (tuple, np.ndarray)) else [value])]
 
 
 # ---- reductions and shapes ---------------------------------------------------------------------------------------
@@ -140,7 +154,7 @@ def _axis(ev: Evaluator, node: ast.Call, tensor: Tensor, axis: Any) -> int | Non
             "QS205",
             f"there is no axis {ev.shown(axis)}",
             node.span,
-            label=f"{describe(tensor)} has {written} axes, from 0",
+            label=f"{describe(tensor)} has axes 0 to {written - 1}" if written else f"{describe(tensor)} has no axes",
         )
         return None
     return axis % written + len(tensor.type.axes) - written
@@ -152,15 +166,14 @@ def _reduction(name: str) -> Function:
         if values is None:
             return UNKNOWN
         value, axis = values[0][0], values[1].get("axis", values[0][1] if len(values[0]) > 1 else None)
-        if isinstance(value, np.ndarray):
-            if axis is not None:
-                return _wrong(ev, node, "no axis inside a circuit", value)
-            total: Value = 0
-            for element in value.ravel():
-                total = ev.binary("+", total, element, ast.Binary("+", node, node, span=node.span))
-            return _divided(ev, node, total, value.size) if name == "mean" else total
-        if isinstance(value, tuple) and all(is_number(item) for item in value) and value:
-            return sum(value) / len(value) if name == "mean" else sum(value)
+        if axis is None and isinstance(value, (tuple, np.ndarray)) and not holds(value, Tensor):
+            items = _flat((value,))
+            plus, over = ast.Binary("+", node, node, span=node.span), ast.Binary("/", node, node, span=node.span)
+            while len(items) > 1:
+                pairs = zip(items[::2], items[1::2], strict=False)
+                items = [ev.binary("+", x, y, plus) for x, y in pairs] + items[len(items) // 2 * 2 :]
+            total = items[0] if items else 0
+            return ev.binary("/", total, len(_flat((value,))), over) if name == "mean" else total
         tensor = ev.tensor(value, node.span)
         if tensor is None:
             return UNKNOWN
@@ -173,10 +186,6 @@ def _reduction(name: str) -> Function:
         return tensor
 
     return function
-
-
-def _divided(ev: Evaluator, node: ast.Call, total: Value, count: int) -> Value:
-    return ev.binary("/", total, count, ast.Binary("/", node, node, span=node.span))
 
 
 def _softmax(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
@@ -271,8 +280,9 @@ def _concat(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
     if values is None:
         return UNKNOWN
     parts = values[0][0] if len(values[0]) == 1 and isinstance(values[0][0], tuple) else tuple(values[0])
-    if not any(isinstance(part, Tensor) for part in parts):
-        return tuple(item for part in parts for item in (part if isinstance(part, tuple) else (part,)))
+    if not any(isinstance(part, Tensor) for part in parts) and values[1].get("axis", 0) == 0:
+        lists = (nested(part) if isinstance(part, np.ndarray) else part for part in parts)
+        return ev.listed(tuple(i for part in lists for i in (part if isinstance(part, tuple) else (part,))), node.span)
     tensors = [tensor for part in parts if (tensor := ev.tensor(part, node.span)) is not None]
     if len(tensors) != len(parts):
         return UNKNOWN
@@ -357,7 +367,7 @@ def _sinusoid(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
     dim, *extents = values[0]
     if not isinstance(dim, DimRef):
         return _wrong(ev, node, "a run-time dim first", dim)
-    if not extents or not all(isinstance(e, int) and e > 0 for e in extents):
+    if not extents or not all(isinstance(e, int) and e > 0 for e in _flat(extents)):
         return ev.report.error("QS206", "the extents of `sinusoid` are natural numbers", node.span)
     return ev.graph.emit("sinusoid", dim=dim.name, axes=tuple(extents), span=node.span)
 
@@ -373,6 +383,8 @@ def _mse(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
     predict, label = operands
     if label.type.kind == "int" and len(predict.written) == 1 and not label.written:
         classes = predict.type.static[0] if predict.type.static else 0
+        if classes**2 > MOST_ITEMS:
+            raise TooLarge(f"`mse` with {classes} classes; `cross_entropy` takes so many", node.span)
         one_hot = ev.graph.constant(
             tuple(float(i == j) for i in range(classes) for j in range(classes)), (classes, classes)
         )
@@ -397,6 +409,8 @@ def _cross_entropy(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
     binary = not predict.written
     if label.written or len(predict.written) > 1:
         return _shapes(ev, node, predict, label)
+    if not binary and label.type.kind != "int":
+        return _wrong(ev, node, "a class as its label", label)
     if producer is not None and producer.name in ("sigmoid", "softmax") and (producer.name == "sigmoid") == binary:
         logits = graph.operand(producer, 0)
         return graph.emit(f"{producer.name}_cross_entropy", logits, label, span=node.span)
@@ -491,6 +505,8 @@ def _expval(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
 def _expectations(ev: Evaluator, node: ast.Call, value: Value) -> Value:
     if isinstance(value, Observed):
         return expectation(value)
+    if is_number(value):
+        return expectation(multiple_of_identity(value))  # type: ignore[arg-type]
     if isinstance(value, tuple) and value:
         parts = tuple(_expectations(ev, node, item) for item in value)
         return UNKNOWN if any(isinstance(part, Unknown) for part in parts) else parts
@@ -518,7 +534,10 @@ def _prob_of(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
         )
     if not 0 <= index < 1 << len(wires):
         return ev.report.error(
-            "QS205", f"there is no basis state {index}", node.span, label=f"valid are 0 to {(1 << len(wires)) - 1}"
+            "QS205",
+            f"there is no basis state {index}",
+            node.span,
+            label=f"valid are 0 to {(1 << len(wires)) - 1 if len(wires) < 64 else f'2^{len(wires)} - 1'}",
         )
     return Measured(Probability(0, wires, index))
 
@@ -529,7 +548,10 @@ def _read(ev: Evaluator, node: ast.Call, value: Value) -> tuple[int, ...] | None
         _wrong(ev, node, "qubits", value)
         return None
     wires = tuple(w for part in parts for w in part.wires)
-    if len(set(wires)) != len(wires) or not wires:
+    if not wires:
+        ev.report.error("QS304", "there is no qubit to read", node.span)
+        return None
+    if len(set(wires)) != len(wires):
         ev.report.error("QS302", "one qubit is read twice", node.span)
         return None
     return wires
@@ -565,8 +587,8 @@ FUNCTIONS: Mapping[str, Function] = {
     "tan": _tan,
     "floor": _integral(math.floor),
     "ceil": _integral(math.ceil),
-    "min": _extreme(min),
-    "max": _extreme(max),
+    "min": _extreme(min, "y - relu(y - x)"),
+    "max": _extreme(max, "y + relu(x - y)"),
     "sum": _reduction("sum"),
     "mean": _reduction("mean"),
     "softmax": _softmax,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from qsanc.diagnostics import CompilerBug
+from qsanc.elaborate.limits import MOST_ELEMENTS, MOST_OPERATIONS, TooLarge
 from qsanc.elaborate.values import Tensor
 from qsanc.ir.circuit import CircuitModule
 from qsanc.ir.model import Attribute, Axis, Function, Input, Operation, Type
@@ -26,15 +28,16 @@ class Graph:
         self._body: list[Operation] = []
         self._types: list[Type] = []
 
-    def input(self, value: Input) -> Tensor:
+    def input(self, value: Input, span: Span | None = None) -> Tensor:
         if self._body:
             raise CompilerBug("inputs of a function come before its operations")
+        _affordable(value.type, span)
         self._inputs.append(value)
         self._types.append(value.type)
         return Tensor(len(self._types) - 1, value.type)
 
     def emit(self, name: str, *inputs: Tensor, span: Span | None = None, **attributes: Attribute) -> Tensor:
-        """Add an operation with one result. Raises `ShapeError` where the types do not fit."""
+        """Add an operation with one result. Raises `ShapeError` where the types do not fit, `TooLarge` past a limit."""
         return self.emit_all(name, *inputs, span=span, **attributes)[0]
 
     def emit_all(
@@ -43,6 +46,10 @@ class Graph:
         ordered = tuple(sorted(attributes.items()))
         modules = {module.name: module for module in self.modules}
         types = infer(name, tuple(t.type for t in inputs), ordered, modules=modules)
+        for type_ in types:
+            _affordable(type_, span)
+        if len(self._body) == MOST_OPERATIONS:
+            raise TooLarge(f"the flow has more than {MOST_OPERATIONS} operations", span)
         first = len(self._types)
         self._body.append(Operation(name, tuple(t.value for t in inputs), ordered, first, types, span))
         self._types.extend(types)
@@ -141,6 +148,12 @@ class Graph:
             calls[label] += 1
             block, _, rest = label.partition(".")
             yield (label if calls[label] == 1 else f"{block}_{calls[label]}.{rest}"), value
+
+
+def _affordable(type_: Type, span: Span | None) -> None:
+    if (count := math.prod(type_.static)) > MOST_ELEMENTS:
+        size = f"{count:.1e} numbers" if count < 1e300 else "more numbers than anyone can count"
+        raise TooLarge(f"an array of {size} is larger than {MOST_ELEMENTS}", span)
 
 
 def shown(type_: Type) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from qsanc.elaborate.scope import Scope
-from qsanc.elaborate.values import UNKNOWN, Interval, Template, Tensor, Unknown, Value, Wires, describe
+from qsanc.elaborate.values import UNKNOWN, Interval, Template, Tensor, Unknown, Value, Wires, a, describe
 from qsanc.source import Span
 from qsanc.syntax import ast
 
@@ -23,18 +23,29 @@ def index(ev: Evaluator, node: ast.Index, scope: Scope) -> Value:
         return ev.with_generics(base, node.args, scope)
     if isinstance(base, Wires):
         return wires(ev, base, node.args, node.span, scope)
+    if isinstance(base, (Tensor, tuple, np.ndarray)):
+        return element(ev, base, node.args, node, scope)
+    return ev.report.error("QS108", f"{a(base)} has no elements", node.span)
+
+
+def element(ev: Evaluator, base: Value, args: tuple[ast.Arg, ...], node: ast.Index, scope: Scope) -> Value:
+    """`base[args]`. In a list the first index chooses, and the others belong to what it chose."""
     if isinstance(base, Tensor):
-        return index_tensor(ev, base, node, scope)
-    if isinstance(base, (tuple, np.ndarray)):
-        array = base if isinstance(base, np.ndarray) else np.array(base, dtype=object)
-        if len(node.args) > array.ndim:
+        return index_tensor(ev, base, args, node, scope)
+    if isinstance(base, np.ndarray):
+        if len(args) > base.ndim:
             return too_many(ev, node, base)
-        places = [place(ev, arg, extent, node, scope) for arg, extent in zip(node.args, array.shape, strict=False)]
-        if any(place is None for place in places):
-            return UNKNOWN
-        element = array[tuple(places)]
-        return listed(element) if isinstance(base, tuple) else element
-    return ev.report.error("QS108", f"a {describe(base)} has no elements", node.span)
+        places = [place(ev, arg, extent, node, scope) for arg, extent in zip(args, base.shape, strict=False)]
+        return UNKNOWN if any(at is None for at in places) else base[tuple(places)]
+    if not args or not isinstance(base, tuple):
+        return too_many(ev, node, base) if args else base
+    at = place(ev, args[0], len(base), node, scope)
+    if at is None:
+        return UNKNOWN
+    if isinstance(at, int):
+        return element(ev, base[at], args[1:], node, scope)
+    parts = tuple(element(ev, part, args[1:], node, scope) for part in base[at])
+    return UNKNOWN if any(isinstance(part, Unknown) for part in parts) else parts
 
 
 def place(ev: Evaluator, arg: ast.Arg, extent: int, node: ast.Node, scope: Scope) -> int | slice | None:
@@ -73,12 +84,12 @@ def outside(ev: Evaluator, value: str, extent: int, arg: ast.Arg, scope: Scope) 
 
 
 def too_many(ev: Evaluator, node: ast.Index, base: Value) -> Unknown:
-    return ev.report.error("QS201", "more indices than axes", node.span, label=f"indexes a {describe(base)}")
+    return ev.report.error("QS201", "more indices than axes", node.span, label=f"indexes {a(base)}")
 
 
-def index_tensor(ev: Evaluator, base: Tensor, node: ast.Index, scope: Scope) -> Value:
+def index_tensor(ev: Evaluator, base: Tensor, args: tuple[ast.Arg, ...], node: ast.Index, scope: Scope) -> Value:
     graph, at = ev.graph, 0
-    for arg in node.args:
+    for arg in args:
         written = base.written
         if at >= len(written):
             return too_many(ev, node, base)
@@ -148,7 +159,3 @@ def wires(ev: Evaluator, base: Wires, args: tuple[ast.Arg, ...], span: Span, sco
             "QS301", f"qubit {value} is out of range", arg.span, label=bad, notes=ev.where(arg.value, scope)
         )
     return Wires((base.wires[value],), base.name, single=True)
-
-
-def listed(element: Any) -> Any:
-    return tuple(listed(e) for e in element) if isinstance(element, np.ndarray) else element

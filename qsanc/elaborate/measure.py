@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from qsanc.elaborate.expressions import Evaluator
-from qsanc.elaborate.values import Measured, Observed, Unknown, Value, describe
+from qsanc.elaborate.observables import multiple_of_identity
+from qsanc.elaborate.values import Measured, Observed, Unknown, Value, describe, is_number
 from qsanc.ir.circuit import Expectation, Observable, Overlap, Result
 from qsanc.source import Span
 
@@ -23,6 +24,8 @@ def as_measured(ev: Evaluator, value: Value, span: Span, *, observables: bool) -
         return value
     if isinstance(value, Observed) and observables:
         return expectation(value)
+    if is_number(value) and observables:
+        return expectation(multiple_of_identity(value))  # type: ignore[arg-type]
     if isinstance(value, tuple) and value:
         parts = [as_measured(ev, item, span, observables=observables) for item in value]
         return None if any(part is None for part in parts) else tuple(part for part in parts if part is not None)

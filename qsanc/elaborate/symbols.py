@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qsanc.elaborate.values import Deferred, Scalar, Value, is_number, is_symbolic
+from qsanc.elaborate.values import UNKNOWN, Deferred, Scalar, Unknown, Value, is_number, is_symbolic
 from qsanc.ir.circuit import Angle
 from qsanc.ir.ops import ShapeError
 
 
-def symbolic(name: str, left: Value, right: Value) -> Value | None:
-    """`left name right` where at least one of them is a scalar or an array inside a circuit; None where it is neither.
+def symbolic(apply: Callable[[Scalar, Scalar], Value], left: Value, right: Value) -> Value | None:
+    """`apply` to two scalars, or to the elements of arrays and lists of them; None where an operand is neither.
 
-    Raises `ShapeError` where two arrays differ in shape.
+    A list of plain numbers stays one. Raises `ShapeError` where two arrays differ in shape.
     """
     a, b = _as_array(left), _as_array(right)
-    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        if a is None or b is None:
-            return None
-        if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape != b.shape:
-            raise ShapeError("arrays differ in shape")
-        shape = a.shape if isinstance(a, np.ndarray) else b.shape
-        result = np.empty(shape, dtype=object)
-        for place in np.ndindex(*shape):
-            x = a[place] if isinstance(a, np.ndarray) else a
-            y = b[place] if isinstance(b, np.ndarray) else b
-            result[place] = _scalar(name, x, y)  # type: ignore[arg-type]
-        return result
     if a is None or b is None:
         return None
-    return _scalar(name, a, b)
+    if not isinstance(a, np.ndarray) and not isinstance(b, np.ndarray):
+        return apply(a, b)
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape != b.shape:
+        raise ShapeError("arrays differ in shape")
+    shape = a.shape if isinstance(a, np.ndarray) else b.shape
+    result = np.empty(shape, dtype=object)
+    for place in np.ndindex(*shape):
+        x: Any = a[place] if isinstance(a, np.ndarray) else a
+        y: Any = b[place] if isinstance(b, np.ndarray) else b
+        element = apply(x, y)
+        if isinstance(element, Unknown):
+            return UNKNOWN
+        result[place] = element
+    plain = isinstance(left, tuple) or isinstance(right, tuple)
+    return nested(result) if plain and all(is_number(x) for x in result.ravel()) else result
 
 
 def _as_array(value: Value) -> Any:
@@ -47,18 +51,50 @@ def _as_array(value: Value) -> Any:
     return None
 
 
-def _scalar(name: str, a: Scalar, b: Scalar) -> Scalar:
+def affine(name: str, a: Scalar, b: Scalar) -> Scalar:
+    """The operation `name` of the model language on two scalars: an affine form where there is one."""
     x, y = (Angle(float(v)) if is_number(v) else v for v in (a, b))  # type: ignore[arg-type]
     if isinstance(x, Angle) and isinstance(y, Angle):
         if name == "add":
-            return x + y
+            return _plain(x + y)
         if name == "sub":
-            return x + -y
+            return _plain(x + -y)
         if name == "mul" and (x.is_constant or y.is_constant):
-            return y.scaled(x.constant) if x.is_constant else x.scaled(y.constant)
+            return _plain(y.scaled(x.constant) if x.is_constant else x.scaled(y.constant))
         if name == "div" and y.is_constant and y.constant:
-            return x.scaled(1 / y.constant)
+            return _plain(x.scaled(1 / y.constant))
     return Deferred(name, (a, b))
+
+
+def _plain(angle: Angle) -> Scalar:
+    return angle.constant if angle.is_constant else angle
+
+
+def finite(scalar: Scalar) -> bool:
+    """Whether all numbers of an affine form are finite."""
+    if isinstance(scalar, Angle):
+        return math.isfinite(scalar.constant) and all(math.isfinite(c) for _, c in scalar.terms)
+    return isinstance(scalar, Deferred) or math.isfinite(scalar)
+
+
+def holds(value: Value, kind: type) -> bool:
+    """Whether a value, or something in the list that it is, is of this kind."""
+    return isinstance(value, kind) or (isinstance(value, tuple) and any(holds(item, kind) for item in value))
+
+
+def elements(value: Value) -> tuple[int, int]:
+    """How many elements a list has, those of lists in it included, and how deep it is nested."""
+    if isinstance(value, np.ndarray):
+        return value.size, value.ndim
+    if not isinstance(value, tuple):
+        return 1, 0
+    inside = [elements(item) for item in value]
+    return sum(count for count, _ in inside), 1 + max((depth for _, depth in inside), default=0)
+
+
+def nested(array: Any) -> Any:
+    """An array as lists of lists."""
+    return tuple(nested(part) for part in array) if isinstance(array, np.ndarray) else array
 
 
 def rectangular(value: tuple[Any, ...]) -> NDArray[np.float64] | None:

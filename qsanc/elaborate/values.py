@@ -74,8 +74,7 @@ class DimRef:
 class Deferred:
     """A function of symbolic scalars that is not affine; the model graph computes it and binds it to a slot of its own.
 
-    `name` is an elementwise operation of the model language. Operands may be shared, so that it is a graph, and equality
-    is identity.
+    `name` is an elementwise operation of the model language. Operands are often shared, and equality is identity.
     """
 
     name: str
