@@ -262,6 +262,16 @@ CASES = (
     texts("sentence too long", TEXTS.replace("bad meal 2\t", "a b c d e f\t"), "d.tsv:4", "truncate"),
     texts("three classes for a bit", TEXTS.replace("bad meal 2\t0", "bad meal 2\t2"), "d.tsv:4"),
     texts("vocabulary too small", TEXTS, "vocab", options="--set vocab=3"),
+    Case(
+        "texts of one length differ",
+        "train m.qsan --data d.tsv --out out",
+        {
+            "m.qsan": READER.replace("tokens: int[S] in 0..vocab;", "tokens: int[S] in 0..vocab; second: int[S] in 0..vocab;")
+            .replace("emb[tokens]", "emb[tokens] + emb[second]"),
+            "d.tsv": "tokens\tsecond\tlabel\n" + "good meal\tgood meal\t1\nbad meal\tbad\t0\n" * 10,
+        },
+        ("d.tsv:", "QS919"),
+    ),
     texts("validation file is missing", TEXTS, "nowhere.tsv", options="--valid nowhere.tsv"),
     # run folders
     Case("run is missing", "predict nowhere 'good meal'", {}, ("nowhere",)),

@@ -133,7 +133,9 @@ def test_tests_and_properties_are_not_run_and_that_is_said(tmp_path: Path, capsy
     file = tmp_path / "a.qsan"
     file.write_text("qsan 1.0\ntest adds { assert 1 + 1 == 2; }\n")
     assert main(["test", str(file)]) == 1
-    assert "does not run" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "QS702" in told
+    assert "does not run" in told
     file.write_text("qsan 1.0\n")
     assert main(["test", str(file)]) == 0
 
