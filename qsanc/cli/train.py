@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -172,7 +173,9 @@ def _show(task: Task, outcome: Outcome, run: RunFolder | None, as_json: bool) ->
     early = ", stopped early" if history.stopped_early else ""
     click.echo(f"best epoch {history.best_epoch} of {len(history.epochs)}{early}, {history.seconds:.1f} s")
     if reports:
-        table([*reports, *((f"{name} (control)", report) for name, report in outcome.baselines)])
+        # A control has a loss of its own, which says nothing beside the model's.
+        controls = [(f"{name} (control)", replace(report, loss=None)) for name, report in outcome.baselines]
+        table([*reports, *controls])
     if history.test is not None:
         labels = task.coding.labels
         classes = labels.names if labels is not None else range(len(history.test.metrics.confusion or ()))
