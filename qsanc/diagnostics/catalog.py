@@ -36,6 +36,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "QS206": "this must be known when the program is compiled",
         "QS207": "the run-time axis cannot be used so",
         "QS209": "the program grows too large",
+        "QS210": "there is no range to draw values from",
         "QS301": "a qubit is out of range",
         "QS302": "a gate uses one qubit twice",
         "QS303": "wrong number of qubits or angles",

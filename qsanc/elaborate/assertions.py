@@ -182,14 +182,15 @@ class Assertions:
         except TooLarge as reason:
             reason.report(inner.report)
         own = self.item.span
+        unmet = inner.report.has("QS204")  # all else follows from that
         for found in inner.report.diagnostics:
             place = found.span
-            if not found.is_error or (found.code, place) in self._said:
+            if not found.is_error or (found.code, place) in self._said or (unmet and found.code != "QS204"):
                 continue
             if place is None or (place.source is own.source and own.start <= place.start and place.end <= own.end):
                 self.ev.report.add(found)
                 continue
-            notes = (Note(found.label or "found", place), *(found.notes or self.ev.where(node, scope)))
+            notes = (Note(found.label or "there", place), *(found.notes or self.ev.where(node, scope)))
             label = f"in this call of `{node.base.span.text.partition('[')[0]}`"
             self.ev.report.add(replace(found, span=node.span, label=label, notes=notes, help=""))
 
@@ -230,7 +231,7 @@ _SETTINGS: Mapping[str, _Wanted] = MappingProxyType(
         "examples": _POSITIVE,
         "shots": _POSITIVE,
         "seed": _Wanted("a natural number", True, lambda value: value >= 0),
-        "alpha": _Wanted("a probability between 0 and 1, neither of them", False, lambda value: 0 < value < 1),
+        "alpha": _Wanted("a probability, neither 0 nor 1", False, lambda value: 0 < value < 1),
         "tol": _Wanted("a number that is not negative", False, lambda value: value >= 0),
     }
 )
@@ -316,7 +317,9 @@ def _permute(check: Assertions, node: ast.Call, scope: Scope) -> Value:
         outside = [place for place in order if not isinstance(place, int) or not 0 <= place < len(order)]
         if outside:
             label = f"valid are 0 to {len(order) - 1}"
-            return check.ev.report.error("QS205", f"place {outside[0]} is out of range", span, label=label)
+            return check.ev.report.error(
+                "QS205", f"place {check.ev.shown(outside[0])} is out of range", span, label=label
+            )
         if len(set(order)) != len(order):
             twice = next(place for place in order if order.count(place) > 1)
             return check.ev.report.error("QS203", "this order is no permutation", span, label=f"{twice} stands twice")

@@ -38,14 +38,13 @@ def elaborate_property(
     no sense, and what the calls in the body have: QS201 to QS209, QS301 to QS304.
     """
     said = frozenset((d.code, d.span) for d in report.diagnostics)
-    allowed = 0
+    found, allowed = Report(), 0
     for ends in itertools.islice(_choices(item), _MOST_CHOICES):
-        found = Report()
         allowed += _holds(Assertions(found, item, sizes, said), module, ends)
-        for diagnostic in found.diagnostics:
-            report.add(diagnostic)
         if allowed == _ENOUGH:
-            return
+            break
+    for diagnostic in sorted(found.diagnostics, key=lambda d: d.span.start if d.span else 0):
+        report.add(diagnostic)
 
 
 def _choices(item: ast.Property | ast.Test) -> Iterator[Mapping[str, End]]:
@@ -108,7 +107,7 @@ def _argument(assertions: Assertions, param: ast.Param, end: End, scope: Scope) 
             )
         axes.append(extent)
     type_ = Type("int" if kind in _INTEGERS else "real", tuple(axes))
-    tensor = ev.graph.input(Input(param.name, "argument", type_))
+    tensor = ev.graph.input(Input(param.name, "argument", type_), param.type.span)
     if bounds is not None:
         assertions.ranges[tensor] = bounds
     return tensor
@@ -124,10 +123,10 @@ def _bounds(assertions: Assertions, param: ast.Param, scope: Scope) -> Interval 
             return Interval(0, 1, closed=True) if kind == "prob" else None
         return ev.report.error(
             "QS210",
-            f"no values of `{param.name}` can be drawn: a {kind} needs a range",
+            f"`{param.name}` has no range to draw values from",
             param.span,
-            label="values are drawn from the range after `in`",
-            help=f"{param.span.text} in 1..=4" if kind != "time" and param.default is None else "",
+            label="no property has times for arguments" if kind == "time" else "a range follows `in`",
+            help=f"write `{param.span.text} in 1..=4`" if kind != "time" and param.default is None else "",
         )
     bounds = ev.expr(within, scope)
     if not isinstance(bounds, Interval):
@@ -136,7 +135,11 @@ def _bounds(assertions: Assertions, param: ast.Param, scope: Scope) -> Interval 
     steps = bounds.integers()
     if kind in _INTEGERS and steps is None:
         return ev.report.error(
-            "QS206", f"the range of a {kind} has integers at its ends", within.span, label=str(bounds), notes=notes
+            "QS206",
+            f"the range of `{param.name}` has integers at its ends",
+            within.span,
+            label=str(bounds),
+            notes=notes,
         )
     if (not steps) if steps is not None else (bounds.high, bounds.closed) < (bounds.low, True):
         return ev.report.error(

@@ -72,4 +72,4 @@ def _input(ev: Evaluator, name: str, argument: Argument, axes: tuple[Axis, ...] 
     if axes is None or not (sentence or holds(value, Tensor)):
         return argument
     kind = value.type.kind if isinstance(value, Tensor) else "real"
-    return replace(argument, value=ev.graph.input(Input(name, "argument", Type(kind, axes))))
+    return replace(argument, value=ev.graph.input(Input(name, "argument", Type(kind, axes)), argument.span))

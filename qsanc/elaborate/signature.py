@@ -332,7 +332,7 @@ class Binding:
             entry = self.scope.find(name)
             if entry is None or not is_number(entry.value):
                 continue
-            via = f"{entry.text} = " if entry.text and not entry.text.isdigit() else ""
+            via = f"{entry.text} = " if entry.text and entry.text != name and not entry.text.isdigit() else ""
             reasons.append(f"{name} = {via}{self.ev.shown(entry.value)}")
         written = ", ".join(dim.span.text for dim in param.type.dims)
         wanted = shape_text(kind, expected)

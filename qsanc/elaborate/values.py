@@ -98,7 +98,7 @@ class Tensor:
 
 
 def stand_in(axes: tuple[int, ...] = ()) -> Tensor:
-    """An array of a property that only execution computes: a value of no graph, of which the type is all that is known."""
+    """An array of a property that only execution computes: a value of no graph, of which only the type is known."""
     return Tensor(-1, Type("real", axes))
 
 

@@ -1,4 +1,4 @@
-"""Findings that need sizes: each file of `sizes/` and `qubits/` beside what `qsanc check` prints for it."""
+"""Findings that need sizes: each file of these folders beside what `qsanc check` prints for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qsanc.diagnostics import QsanError
 from qsanc.diagnostics.render import render
 
 HERE = Path(__file__).parent
-CASES = sorted([*HERE.glob("sizes/*.qsan"), *HERE.glob("qubits/*.qsan")])
+CASES = sorted(path for area in ("sizes", "qubits", "properties") for path in HERE.glob(f"{area}/*.qsan"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.stem}")
