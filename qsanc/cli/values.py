@@ -8,6 +8,7 @@ from qsanc.check.module import Module
 from qsanc.diagnostics import Diagnostic, QsanError, Severity
 from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.graph import Graph
+from qsanc.elaborate.limits import limited
 from qsanc.elaborate.report import Report
 from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.sizes import Sizes
@@ -20,7 +21,9 @@ def argument(name: str, text: str, module: Module) -> Floats:
     """The value of a `.qsan` expression, which may use the module's constants. Raises QsanError, placed in the text."""
     source = Source(f"argument {name}", text)
     report = Report()
-    value = Evaluator(report, Sizes({}, {}), Graph()).expr(parse_expression(source), Scope(module))
+    value: object = None
+    with limited(report):
+        value = Evaluator(report, Sizes({}, {}), Graph()).expr(parse_expression(source), Scope(module))
     report.raise_errors()
     span = source.span(0, len(text))
     _check(value, name, span)

@@ -13,7 +13,7 @@ from qsanc.diagnostics import Diagnostic, QsanError, Severity
 from qsanc.elaborate.alone import compile_alone
 from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.graph import Graph
-from qsanc.elaborate.limits import TooLarge
+from qsanc.elaborate.limits import limited
 from qsanc.elaborate.noise import elaborate_noise
 from qsanc.elaborate.properties import elaborate_property
 from qsanc.elaborate.report import Report
@@ -91,16 +91,15 @@ def check_all(
                 used.update(declared.name for declared in getattr(definition.item, part))
     for item in module.file.items:
         if isinstance(item, ast.Noise):
-            elaborate_noise(Evaluator(report, Sizes(sizes or {}, {}), Graph()), item, Scope(module))
+            with limited(report):
+                elaborate_noise(Evaluator(report, Sizes(sizes or {}, {}), Graph()), item, Scope(module))
         if isinstance(item, (ast.Property, ast.Test)):
             elaborate_property(report, item, module, sizes or {})
         if isinstance(item, (ast.Const, ast.Size, ast.Hyper)):
             used.add(item.name)
-            try:
+            with limited(report):
                 ev = Evaluator(report, Sizes(sizes or {}, {}), Graph())
                 ev.entry(ast.Name(item.name, span=item.name_span), Scope(module))
-            except TooLarge as limit:
-                limit.report(report)
     for name in sizes or {}:
         if name not in used:
             report.add(

@@ -9,7 +9,7 @@ from qsanc.elaborate.attention import call_attention
 from qsanc.elaborate.calls import call_circuit, elaborate_ansatz
 from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.graph import Graph
-from qsanc.elaborate.limits import TooLarge
+from qsanc.elaborate.limits import Steps, limited
 from qsanc.elaborate.models import elaborate_model
 from qsanc.elaborate.report import Report
 from qsanc.elaborate.scope import Scope
@@ -23,23 +23,22 @@ from qsanc.syntax import ast
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-def compile_alone(report: Report, definition: Definition, sizes: Sizes, shapes: Shapes | None = None) -> Program | None:
+def compile_alone(
+    report: Report, definition: Definition, sizes: Sizes, shapes: Shapes | None = None, steps: Steps | None = None
+) -> Program | None:
     """The program of an entry, or None after an error, which is then in `report`.
 
     Arguments that nobody gives become inputs of the function: of the declared shapes, one row a record. `shapes` are
-    those of arguments, from which generics follow.
+    those of arguments, from which generics follow; `steps` are those already taken.
     """
-    try:
-        return _compiled(report, definition, sizes, shapes or {})
-    except TooLarge as limit:
-        limit.report(report)
-        return None
+    with limited(report):
+        ev = Evaluator(report, sizes, Graph(), steps=steps)
+        return _compiled(ev, definition, sizes, shapes or {})
+    return None
 
 
-def _compiled(report: Report, definition: Definition, sizes: Sizes, shapes: Shapes) -> Program | None:
-    graph = Graph()
-    ev = Evaluator(report, sizes, graph)
-    item = definition.item
+def _compiled(ev: Evaluator, definition: Definition, sizes: Sizes, shapes: Shapes) -> Program | None:
+    report, graph, item = ev.report, ev.graph, definition.item
     if isinstance(item, ast.Model):
         built = elaborate_model(ev, item, Scope(definition.module))
         return None if built is None or report.failed else Program(tuple(graph.modules), (built[1],), (built[0],))

@@ -10,7 +10,7 @@ from qsanc.diagnostics import Note
 from qsanc.elaborate.circuits import CircuitBuilder
 from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.indexing import wires as wires_at
-from qsanc.elaborate.limits import DEEPEST_CALLS, MOST_GATES, TooLarge
+from qsanc.elaborate.limits import DEEPEST_CALLS, MOST_GATES, STEPS_OF_A_CALL, TooLarge
 from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.signature import Binding, arguments
 from qsanc.elaborate.values import Deferred, Scalar, Template, Tensor, Unknown, Value, Wires, describe, is_number
@@ -210,7 +210,7 @@ class Body:
                 return ()
         if self.depth == DEEPEST_CALLS:
             raise TooLarge(f"templates call each other more than {DEEPEST_CALLS} deep", node.span)
-        self.ev.steps.take(1, node.span)
+        self.ev.steps.take(STEPS_OF_A_CALL, node.span)
         inner = Body(self.ev, self.circuit, depth=self.depth + 1)
         inner.run(item.body, with_arrays(binding.scope))
         return tuple(inner.gates)

@@ -71,13 +71,21 @@ class Evaluator:
     `special` is asked first what an expression means, and answers None where the rules here hold.
     """
 
-    def __init__(self, report: Report, sizes: Sizes, graph: Graph, special: Special | None = None) -> None:
+    def __init__(
+        self,
+        report: Report,
+        sizes: Sizes,
+        graph: Graph,
+        special: Special | None = None,
+        *,
+        steps: Steps | None = None,
+    ) -> None:
         self.report = report
         self.sizes = sizes
         self.graph = graph
         self.special = special
         self.overlaps: dict[int, Tensor] = {}
-        self.steps = Steps()
+        self.steps = steps or Steps()
         self._globals: dict[Definition, Entry] = {}
 
     # ---- entry points ---------------------------------------------------------------------------------------------

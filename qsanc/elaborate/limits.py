@@ -6,19 +6,23 @@ it has used up the machine's memory or anyone's patience.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from qsanc.elaborate.report import Report
 from qsanc.source import Span
 
 LARGEST_INTEGER = 2**63 - 1
-MOST_STEPS = 1_000_000
-"""Rounds of loops and expansions of templates, all together."""
-MOST_GATES = 1_000_000
+MOST_STEPS = 200_000
+"""Rounds of loops, and expansions of templates, which count as `STEPS_OF_A_CALL` each."""
+STEPS_OF_A_CALL = 5
+MOST_GATES = 200_000
 MOST_QUBITS = 10_000
 MOST_SLOTS = 100_000
 """Numbers that one circuit takes as angles."""
 MOST_TERMS = 100_000
 """Pauli products in one observable."""
-MOST_ITEMS = 1_000_000
+MOST_ITEMS = 100_000
 """Elements of a list, those of lists inside it included."""
 DEEPEST_LIST = 32
 DEEPEST_CALLS = 50
@@ -29,7 +33,7 @@ MOST_ELEMENTS = 2**31
 
 
 class TooLarge(Exception):
-    """A program that outgrows a limit. Ends the elaboration of its entry; `report` says it to the user."""
+    """A program that outgrows a limit. Ends the elaboration of its entry, where `limited` reports it."""
 
     def __init__(self, title: str, span: Span | None) -> None:
         super().__init__(title)
@@ -38,6 +42,15 @@ class TooLarge(Exception):
 
     def report(self, report: Report) -> None:
         report.error("QS209", self.title, self.span)
+
+
+@contextmanager
+def limited(report: Report) -> Iterator[None]:
+    """Report a `TooLarge` of the block as QS209, and go on after it."""
+    try:
+        yield
+    except TooLarge as limit:
+        limit.report(report)
 
 
 class Steps:

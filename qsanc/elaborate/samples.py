@@ -10,7 +10,7 @@ from qsanc.diagnostics import Diagnostic
 from qsanc.elaborate.alone import compile_alone
 from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.graph import Graph
-from qsanc.elaborate.limits import TooLarge
+from qsanc.elaborate.limits import Steps, limited
 from qsanc.elaborate.report import Report
 from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.sizes import Sizes
@@ -38,14 +38,17 @@ def sampled(definition: Definition, sizes: Sample) -> tuple[Diagnostic, ...]:
         return ()
     failures: list[tuple[Diagnostic, ...]] = []
     refusals: list[tuple[Diagnostic, ...]] = []
+    steps = Steps()
     for sample in itertools.islice(_samples(definition, sizes), _MOST_SAMPLES):
         report = Report()
-        compile_alone(report, definition, Sizes(sample, {}))
+        compile_alone(report, definition, Sizes(sample, {}), steps=steps)
         if not report.failed:
             return tuple(d for d in report.diagnostics if d.code == "QS604")
         if any(_refused(item, diagnostic) for diagnostic in report.diagnostics):
             refusals.append(report.diagnostics)
             continue
+        if report.has("QS209") and (failures or refusals):
+            break
         failures.append(tuple(d for d in report.diagnostics if d.is_error or d.code == "QS604"))
         if len(failures) == _MOST_FAILURES or report.has("QS209"):
             break
@@ -92,10 +95,9 @@ def _choices(definition: Definition, size: ast.Generic | ast.Param, *, wide: boo
         values = tuple(value / 4 for value in values)
     if size.within is None:
         return values
-    try:
-        bounds = Evaluator(Report(), Sizes({}, {}), Graph()).expr(size.within, Scope(definition.module))
-    except TooLarge:
-        return values
+    report, bounds = Report(), None
+    with limited(report):
+        bounds = Evaluator(report, Sizes({}, {}), Graph()).expr(size.within, Scope(definition.module))
     if not isinstance(bounds, Interval):
         return values
     inside = tuple(value for value in values if value in bounds)
