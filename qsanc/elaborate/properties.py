@@ -13,6 +13,8 @@ from typing import Literal, TypeAlias
 from qsanc.check.module import Module
 from qsanc.elaborate.assertions import Assertions
 from qsanc.elaborate.blocks import let
+from qsanc.elaborate.expressions import Evaluator
+from qsanc.elaborate.graph import Graph
 from qsanc.elaborate.limits import TooLarge
 from qsanc.elaborate.report import Report
 from qsanc.elaborate.scope import Scope
@@ -61,9 +63,10 @@ def _holds(assertions: Assertions, module: Module, ends: Mapping[str, End]) -> b
     """Elaborate a block for one choice of its integers; False where an `assume` excludes it."""
     item, ev = assertions.item, assertions.ev
     scope = Scope(module)
+    signature = Evaluator(ev.report, ev.sizes, Graph())
     try:
         for param in item.params if isinstance(item, ast.Property) else ():
-            value = _argument(assertions, param, ends.get(param.name, "low"), scope)
+            value = _argument(assertions, signature, param, ends.get(param.name, "low"), scope)
             scope.bind(param.name, value, declared=param.type, span=param.name_span)
         for statement in item.body:
             match statement:
@@ -81,10 +84,11 @@ def _holds(assertions: Assertions, module: Module, ends: Mapping[str, End]) -> b
     return True
 
 
-def _argument(assertions: Assertions, param: ast.Param, end: End, scope: Scope) -> Value:
-    """An integer at this end of its range, or an array of the declared shape; UNKNOWN after an error."""
-    ev, kind = assertions.ev, param.type.kind
-    bounds = _bounds(assertions, param, scope)
+def _argument(assertions: Assertions, ev: Evaluator, param: ast.Param, end: End, scope: Scope) -> Value:
+    """An integer at this end of its range, or an array of the declared shape; UNKNOWN after an error. `ev` evaluates
+    what the signature says, so that in the graph of the assertions arguments come first."""
+    kind = param.type.kind
+    bounds = _bounds(ev, param, scope)
     if isinstance(bounds, Unknown):
         return UNKNOWN
     if kind in _INTEGERS and not param.type.dims:
@@ -107,15 +111,15 @@ def _argument(assertions: Assertions, param: ast.Param, end: End, scope: Scope) 
             )
         axes.append(extent)
     type_ = Type("int" if kind in _INTEGERS else "real", tuple(axes))
-    tensor = ev.graph.input(Input(param.name, "argument", type_), param.type.span)
+    tensor = assertions.ev.graph.input(Input(param.name, "argument", type_), param.type.span)
     if bounds is not None:
         assertions.ranges[tensor] = bounds
     return tensor
 
 
-def _bounds(assertions: Assertions, param: ast.Param, scope: Scope) -> Interval | Unknown | None:
+def _bounds(ev: Evaluator, param: ast.Param, scope: Scope) -> Interval | Unknown | None:
     """The range that values of an argument are drawn from; None for reals without one."""
-    ev, kind, within = assertions.ev, param.type.kind, param.within
+    kind, within = param.type.kind, param.within
     if within is None:
         if kind in ("bit", "bool"):
             return Interval(0, 1, closed=True)

@@ -29,3 +29,7 @@ def test_rendered(case: Path, golden: Callable[[Path, str], None], monkeypatch: 
     code = re.match(r"qs\d+", case.stem)
     assert code, "a case is named after the code it is for"
     assert code.group().upper() in {diagnostic.code for diagnostic in found}
+
+
+def test_properties_with_nothing_wrong() -> None:
+    assert driver.check(load(HERE / "properties" / "parts" / "all_well.qsan")) == ()
