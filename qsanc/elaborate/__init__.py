@@ -25,6 +25,9 @@ from qsanc.syntax import ast
 
 __all__ = ["check_all", "elaborate", "entries"]
 
+_ENOUGH_TOO_LARGE = 3
+"""Templates that outgrow a limit, and take their time for it, before no others are tried."""
+
 
 def entries(module: Module) -> tuple[str, ...]:
     """The names of the file's own models, circuits, ansaetze and attention blocks, models first."""
@@ -85,8 +88,9 @@ def check_all(
                 report.add(diagnostic)
             used.update(value.name for value in chosen.chosen)
         else:
-            for diagnostic in sampled(definition, sizes or {}):
-                report.add(diagnostic)
+            if sum(diagnostic.code == "QS209" for diagnostic in report.diagnostics) < _ENOUGH_TOO_LARGE:
+                for diagnostic in sampled(definition, sizes or {}):
+                    report.add(diagnostic)
             for part in ("generics", "params"):
                 used.update(declared.name for declared in getattr(definition.item, part))
     for item in module.file.items:

@@ -8,12 +8,13 @@ import numpy as np
 
 from qsanc.diagnostics import Note
 from qsanc.elaborate.circuits import CircuitBuilder
+from qsanc.elaborate.declared import fits
 from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.indexing import wires as wires_at
 from qsanc.elaborate.limits import DEEPEST_CALLS, MOST_GATES, STEPS_OF_A_CALL, TooLarge
 from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.signature import Binding, arguments
-from qsanc.elaborate.values import Deferred, Scalar, Template, Tensor, Unknown, Value, Wires, describe, is_number
+from qsanc.elaborate.values import Deferred, Scalar, Template, Unknown, Value, Wires, describe, is_number
 from qsanc.ir.circuit import Angle, Gate, Instruction
 from qsanc.ir.gates import GATES
 from qsanc.ir.inverse import inverse
@@ -253,13 +254,8 @@ def bind_register(ev: Evaluator, binding: Binding, register: ast.Register, wires
 def let(ev: Evaluator, node: ast.Let, scope: Scope) -> None:
     """`let name: type = value;` binds the name, even to UNKNOWN, so that later uses stay silent."""
     value = ev.expr(node.value, scope)
-    if isinstance(value, Tensor):
-        scope.bind(node.name, value, span=node.name_span)
-        return
-    kind = node.type.kind if node.type is not None and not node.type.dims else None
-    integer = isinstance(value, int) and not isinstance(value, bool) and (kind == "int" or value >= 0)
-    if kind in ("nat", "int") and not integer and not isinstance(value, Unknown):
-        value = ev.report.error("QS206", f"`{node.name}` must be a {kind}", node.value.span, label=ev.shown(value))
+    if node.type is not None:
+        value = fits(ev, node.name, node.type, value, node.value.span, scope)
     scope.bind(node.name, value, span=node.name_span)
 
 

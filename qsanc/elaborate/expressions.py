@@ -217,8 +217,9 @@ class Evaluator:
     def _define(self, definition: Definition) -> Value:
         scope = Scope(definition.module)
         match definition.item:
-            case ast.Const(value=value):
-                return self.expr(value, scope)
+            case ast.Const() as item:
+                value = self.expr(item.value, scope)
+                return value if item.type is None else self._typed(item.name, item.type, value, item.value.span, scope)
             case ast.Size() as item:
                 return self.size(item, scope)
             case ast.Hyper() as item:
@@ -235,27 +236,39 @@ class Evaluator:
                 return UNKNOWN
             given = self.sizes.record(item.name, default, "default")
         elif given is None:
-            given = self.sizes.record(item.name, self.sizes.placeholder(item.name), "placeholder")
-        if not isinstance(given, int) or given < 0:
+            given = self.sizes.record(item.name, self._stand_in(item, scope), "placeholder")
+        if isinstance(given, bool) or not isinstance(given, int) or given < 0:
             return self.report.error(
                 "QS206", f"size `{item.name}` must be a natural number", item.span, label=f"set to {given}"
             )
         return self._within(given, item.name, item.within, item.span, scope)
 
+    def _stand_in(self, item: ast.Size, scope: Scope) -> int:
+        """A number for a size that only data can tell, in its range."""
+        number = self.sizes.placeholder(item.name)
+        bounds = self.expr(item.within, scope) if item.within is not None else None
+        steps = bounds.integers() if isinstance(bounds, Interval) else None
+        return steps[-1] if steps and number not in steps else number
+
     def hyper(self, item: ast.Hyper, scope: Scope) -> Value:
         """The value of a setting: what was set, or its default."""
-        chosen = self.sizes.given(item.name)
-        given: Value = UNKNOWN if chosen is None else chosen
-        if chosen is None:
+        if item.type.dims:
+            return self.report.error("QS206", f"the setting `{item.name}` is one number", item.type.span)
+        span = item.value.span
+        given: Value
+        if (chosen := self.sizes.given(item.name)) is not None:
+            span = item.name_span
+            given = bool(chosen) if item.type.kind == "bool" and chosen in (0, 1) else self.computed(chosen, span)
+        else:
             given = self.expr(item.value, scope)
-            if not is_number(given):
-                if not isinstance(given, Unknown):
-                    self.report.error("QS206", f"`{item.name}` must be a number known at compile time", item.value.span)
-                return UNKNOWN
-            self.sizes.record(item.name, given, "default")  # type: ignore[arg-type]
-        if item.type.kind in ("nat", "int") and not isinstance(given, int):
-            return self.report.error("QS206", f"`{item.name}` must be an integer", item.span, label=f"set to {given}")
-        return self._within(given, item.name, item.within, item.span, scope)
+            if isinstance(given, (int, float)):
+                self.sizes.record(item.name, given, "default")
+        return self._within(self._typed(item.name, item.type, given, span, scope), item.name, item.within, span, scope)
+
+    def _typed(self, name: str, type_: ast.Type, value: Value, span: Span, scope: Scope) -> Value:
+        from qsanc.elaborate.declared import fits
+
+        return fits(self, name, type_, value, span, scope)
 
     def _within(self, value: Value, name: str, within: ast.Expr | None, span: Span, scope: Scope) -> Value:
         if within is None:

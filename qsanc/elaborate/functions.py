@@ -16,7 +16,7 @@ from qsanc.elaborate.limits import MOST_ITEMS, TooLarge
 from qsanc.elaborate.measure import expectation
 from qsanc.elaborate.observables import multiple_of_identity
 from qsanc.elaborate.scope import Scope
-from qsanc.elaborate.symbols import holds, nested
+from qsanc.elaborate.symbols import holds, leaves, nested
 from qsanc.elaborate.values import (
     UNKNOWN,
     Deferred,
@@ -123,7 +123,7 @@ def _extreme(static: Callable[[list[float]], float], of_two: str) -> Function:
         values = _values(ev, node, scope)
         if values is None:
             return UNKNOWN
-        numbers = _flat(values[0])
+        numbers = leaves(tuple(values[0]))
         if not numbers or not all(is_number(n) for n in numbers):
             found = next((n for n in numbers if not is_number(n)), None)
             return ev.report.error(
@@ -136,11 +136,6 @@ def _extreme(static: Callable[[list[float]], float], of_two: str) -> Function:
         return static(numbers)
 
     return function
-
-
-def _flat(values: Any) -> list[Any]:
-    """All that stands in lists and arrays, in order."""
-    return [n for value in values for n in (_flat(value) if isinstance(value, (tuple, np.ndarray)) else [value])]
 
 
 # ---- reductions and shapes ---------------------------------------------------------------------------------------
@@ -167,13 +162,13 @@ def _reduction(name: str) -> Function:
             return UNKNOWN
         value, axis = values[0][0], values[1].get("axis", values[0][1] if len(values[0]) > 1 else None)
         if axis is None and isinstance(value, (tuple, np.ndarray)) and not holds(value, Tensor):
-            items = _flat((value,))
+            items = leaves(value)
             plus, over = ast.Binary("+", node, node, span=node.span), ast.Binary("/", node, node, span=node.span)
             while len(items) > 1:
                 pairs = zip(items[::2], items[1::2], strict=False)
                 items = [ev.binary("+", x, y, plus) for x, y in pairs] + items[len(items) // 2 * 2 :]
             total = items[0] if items else 0
-            return ev.binary("/", total, len(_flat((value,))), over) if name == "mean" else total
+            return ev.binary("/", total, len(leaves(value)), over) if name == "mean" else total
         tensor = ev.tensor(value, node.span)
         if tensor is None:
             return UNKNOWN
@@ -311,7 +306,7 @@ def _size(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
     if isinstance(value, np.ndarray):
         return int(value.size)
     if isinstance(value, tuple):
-        return len(_flat(value))
+        return len(leaves(value))
     if is_number(value):
         return 1
     if isinstance(value, Wires):
@@ -367,7 +362,7 @@ def _sinusoid(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
     dim, *extents = values[0]
     if not isinstance(dim, DimRef):
         return _wrong(ev, node, "a run-time dim first", dim)
-    if not extents or not all(isinstance(e, int) and e > 0 for e in _flat(extents)):
+    if not extents or not all(isinstance(e, int) and e > 0 for e in leaves(tuple(extents))):
         return ev.report.error("QS206", "the extents of `sinusoid` are natural numbers", node.span)
     return ev.graph.emit("sinusoid", dim=dim.name, axes=tuple(extents), span=node.span)
 

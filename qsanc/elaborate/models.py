@@ -12,6 +12,7 @@ from qsanc.ir.model import Axis, Function, Input, Type
 from qsanc.ir.ops import ShapeError
 from qsanc.ir.program import DataField, DimBounds, Distribution, Model, Optimizer, Parameter, Recipe
 from qsanc.syntax import ast
+from qsanc.syntax.walk import names_in
 
 _OPTIMIZERS: dict[str, dict[str, float]] = {
     "adam": {"lr": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
@@ -63,6 +64,7 @@ class _ModelBuilder:
             for decl in blocks[ast.Data].fields:
                 if isinstance(decl, ast.DataField):
                     self._field(decl)
+            self._dims_have_fields(blocks[ast.Data])
         if ast.Train in blocks:
             self.recipe = self._recipe(blocks[ast.Train])
         if ast.Flow not in blocks or ast.Loss not in blocks:
@@ -94,7 +96,7 @@ class _ModelBuilder:
             if decl.within is not None:
                 bounds = self.ev.expr(decl.within, self.scope)
                 steps = bounds.integers() if isinstance(bounds, Interval) else None
-                if steps is None or len(steps) == 0 or steps.start < 0:
+                if steps is None or steps.start < 0 or steps.stop <= max(steps.start, 1):
                     if not isinstance(bounds, Unknown):
                         self.ev.report.error(
                             "QS206",
@@ -106,6 +108,20 @@ class _ModelBuilder:
                     low, high = max(steps.start, 1), steps[-1]
             self.dims.append(DimBounds(decl.name, low, high))
             self.scope.bind(decl.name, DimRef(decl.name), span=decl.name_span)
+
+    def _dims_have_fields(self, data: ast.Data) -> None:
+        """QS207 for a dim whose length nothing in a record tells."""
+        fields = [decl for decl in data.fields if isinstance(decl, ast.DataField)]
+        lengths = {axis for decl in fields for axis in names_in(decl.type.dims)}
+        for dim in data.fields:
+            if isinstance(dim, ast.Dim) and dim.name not in lengths:
+                self.ev.report.error(
+                    "QS207",
+                    f"no data field has the axis `{dim.name}`",
+                    dim.span,
+                    label="its length is nowhere to be seen",
+                    help=f"tokens: int[{dim.name}] in 0..vocab;",
+                )
 
     def _axes(self, type_: ast.Type) -> tuple[Axis, ...] | None:
         axes: list[Axis] = []
@@ -158,7 +174,7 @@ class _ModelBuilder:
                 break
         kind = decl.type.kind
         self.parameters.append(Parameter(decl.name, kind, shape, initial, low, high, decl.frozen))
-        tensor = self.ev.graph.input(Input(decl.name, "parameter", Type("real", shape)))
+        tensor = self.ev.graph.input(Input(decl.name, "parameter", Type("real", shape)), decl.type.span)
         self.scope.bind(decl.name, tensor, declared=decl.type, span=decl.name_span)
 
     def _bounds(self, within: ast.Expr | None) -> tuple[float | None, float | None]:
@@ -166,6 +182,8 @@ class _ModelBuilder:
             return None, None
         bounds = self.ev.expr(within, self.scope)
         if isinstance(bounds, Interval):
+            if bounds.low > bounds.high:
+                self.ev.report.error("QS203", f"the range {bounds} is empty", within.span)
             return float(bounds.low), float(bounds.high)
         if not isinstance(bounds, Unknown):
             self.ev.report.error("QS206", "this must be a range such as 0..1", within.span, label=describe(bounds))
@@ -229,14 +247,19 @@ class _ModelBuilder:
             self.scope.bind(decl.name, UNKNOWN)
             return
         bounds = self.ev.expr(decl.within, self.scope) if decl.within is not None else None
+        if isinstance(bounds, Unknown):
+            self.scope.bind(decl.name, UNKNOWN)
+            return
         interval = bounds if isinstance(bounds, Interval) else None
+        if interval is not None and interval.low > interval.high and decl.within is not None:
+            self.ev.report.error("QS203", f"the range {interval} is empty", decl.within.span)
         sized_by = self._sized_by(decl)
         kind = decl.type.kind
         dynamic = [axis for axis in axes if isinstance(axis, str)]
         role: Literal["tokens", "numbers", "label"] = (
             "label" if decl.name == "label" else "tokens" if dynamic and kind in ("int", "nat") else "numbers"
         )
-        whole = role == "tokens" or (role == "label" and kind in ("bit", "nat", "int"))
+        whole = role == "tokens" or (role == "label" and kind in ("bit", "nat", "int", "bool"))
         if (role == "tokens" and len(axes) != 1) or (role == "numbers" and dynamic) or (role == "label" and axes):
             self.ev.report.error(
                 "QS207",
@@ -250,8 +273,10 @@ class _ModelBuilder:
         classes = None
         if role == "label" and whole:
             steps = interval.integers() if interval else None
-            classes = 2 if kind == "bit" else len(steps) if steps is not None and steps.start == 0 else None
-            if classes is None:
+            classes = 2 if kind == "bit" else steps.stop if steps is not None and steps.start == 0 else None
+            if classes is not None and classes < 2:
+                self.ev.report.error("QS203", "a label has two classes at least", decl.span, label=f"{classes} here")
+            if classes is None or kind == "bool":
                 self.ev.report.error(
                     "QS206", "a label is `bit`, `nat in 0..k` or `real`", decl.type.span, label=shape_text(kind, axes)
                 )
@@ -271,7 +296,7 @@ class _ModelBuilder:
         self.fields.append(
             DataField(decl.name, role, type_, low, high, interval.closed if interval else True, classes, sized_by)
         )
-        tensor = self.ev.graph.input(Input(decl.name, "data", type_))
+        tensor = self.ev.graph.input(Input(decl.name, "data", type_), decl.type.span)
         self.scope.bind(decl.name, tensor, declared=decl.type, span=decl.name_span)
 
     def _sized_by(self, decl: ast.DataField) -> str | None:

@@ -82,6 +82,13 @@ def holds(value: Value, kind: type) -> bool:
     return isinstance(value, kind) or (isinstance(value, tuple) and any(holds(item, kind) for item in value))
 
 
+def leaves(value: Any) -> list[Any]:
+    """All that stands in lists and arrays, in order; a value that is neither stands alone."""
+    if isinstance(value, np.ndarray):
+        return value.ravel().tolist()
+    return [leaf for item in value for leaf in leaves(item)] if isinstance(value, tuple) else [value]
+
+
 def elements(value: Value) -> tuple[int, int]:
     """How many elements a list has, those of lists in it included, and how deep it is nested."""
     if isinstance(value, np.ndarray):
