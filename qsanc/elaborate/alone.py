@@ -65,8 +65,7 @@ def _free_arguments(
 ) -> tuple[Template, dict[str, Argument]]:
     item = definition.item
     assert isinstance(item, (ast.Circuit, ast.Attention, ast.Ansatz))
-    names = [generic.name for generic in item.generics]
-    generics = tuple((n, v, item.name_span) for n in names if (v := sizes.given(n)) is not None)
+    generics = tuple((g.name, v, item.name_span) for g in item.generics if (v := _given(sizes, g)) is not None)
     dims = tuple(
         (g.name, DimRef(g.name), item.name_span) for g in item.generics if g.type is not None and g.type.kind == "dim"
     )
@@ -77,7 +76,7 @@ def _free_arguments(
         return template, {}
     given: dict[str, Argument] = {}
     for param in item.params:
-        value = sizes.given(param.name)
+        value = _given(sizes, param)
         if value is not None:
             given[param.name] = Argument(value, param.span)
             probe.scope.bind(param.name, value)
@@ -89,6 +88,13 @@ def _free_arguments(
             given[param.name] = Argument(tensor, param.name_span)
             probe.scope.bind(param.name, tensor)
     return template, given
+
+
+def _given(sizes: Sizes, declared: ast.Generic | ast.Param) -> int | float | None:
+    """What was set from outside, where a condition is 0 or 1."""
+    value = sizes.given(declared.name)
+    condition = declared.type is not None and declared.type.kind == "bool"
+    return bool(value) if condition and value in (0, 1) else value
 
 
 def _chosen(ev: Evaluator, probe: Binding, param: ast.Param) -> None:

@@ -13,8 +13,8 @@ from qsanc.elaborate.measure import as_measured, flattened, placed
 from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.signature import Argument, Binding, arguments
 from qsanc.elaborate.symbols import holds
-from qsanc.elaborate.values import UNKNOWN, Measured, Template, Tensor, Unknown, Value, describe
-from qsanc.ir.circuit import CircuitModule, State
+from qsanc.elaborate.values import UNKNOWN, Measured, Template, Tensor, Unknown, Value, describe, shape_text
+from qsanc.ir.circuit import CircuitModule, Probabilities, Probability, State
 from qsanc.source import Span
 from qsanc.syntax import ast
 
@@ -52,6 +52,16 @@ def call_circuit(ev: Evaluator, template: Template, given: dict[str, Argument], 
     measured = as_measured(ev, body.returned, returned.value.span, observables=False)
     if measured is None or ev.report.failed:
         return UNKNOWN
+    if item.result.kind == "prob" and not all(
+        isinstance(m.result, (Probability, Probabilities)) for m in flattened(measured)
+    ):
+        return ev.report.error(
+            "QS108",
+            f"`{item.name}` returns a probability",
+            returned.value.span,
+            label="expectation values lie between -1 and 1",
+            help=f"declare the result as {shape_text('real', tuple(dim.span.text for dim in item.result.dims))}",
+        )
     segment = circuit.segment(item.name, None, body.gates)
     _, results = circuit.finish(item.name, tuple(placed(m.result, segment) for m in flattened(measured)), span)
     value = results[0] if isinstance(measured, Measured) else ev.graph.joined(results, results[0].type.rows)

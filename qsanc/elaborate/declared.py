@@ -6,7 +6,7 @@ from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.signature import axes_of
 from qsanc.elaborate.symbols import leaves
-from qsanc.elaborate.values import UNKNOWN, DimRef, Tensor, Time, Unknown, Value, a, is_number, shape_text
+from qsanc.elaborate.values import UNKNOWN, DimRef, Time, Unknown, Value, a, article, is_number, of_kind, shape_text
 from qsanc.ir.model import Axis
 from qsanc.source import Span
 from qsanc.syntax import ast
@@ -17,7 +17,7 @@ def fits(ev: Evaluator, name: str, type_: ast.Type, value: Value, span: Span, sc
     if isinstance(value, Unknown):
         return UNKNOWN
     if (type_.kind == "time") != isinstance(value, Time):
-        return ev.report.error("QS108", f"`{name}` is a {type_.kind}", span, label=f"this is {a(value)}")
+        return ev.report.error("QS108", f"`{name}` is {article(type_.kind)}", span, label=f"this is {a(value)}")
     if isinstance(value, Time):
         return value
     axes = _axes(ev, type_, scope)
@@ -26,7 +26,7 @@ def fits(ev: Evaluator, name: str, type_: ast.Type, value: Value, span: Span, sc
         return UNKNOWN
     if found is None:
         return ev.report.error(
-            "QS108", f"`{name}` is a {shape_text(type_.kind, axes)}", span, label=f"this is {a(value)}"
+            "QS108", f"`{name}` is {article(shape_text(type_.kind, axes))}", span, label=f"this is {a(value)}"
         )
     if found != axes:
         return ev.report.error(
@@ -39,19 +39,9 @@ def fits(ev: Evaluator, name: str, type_: ast.Type, value: Value, span: Span, sc
     for leaf in leaves(value):
         if type_.kind == "prob" and is_number(leaf) and not 0 <= leaf <= 1:
             return ev.report.error("QS203", f"`{name}` = {ev.shown(leaf)} is not a probability", span)
-        if not _of_kind(type_.kind, leaf):
-            return ev.report.error("QS206", f"`{name}` must be a {type_.kind}", span, label=ev.shown(leaf))
+        if not of_kind(type_.kind, leaf):
+            return ev.report.error("QS206", f"`{name}` must be {article(type_.kind)}", span, label=ev.shown(leaf))
     return value
-
-
-def _of_kind(kind: ast.TypeName, value: Value) -> bool:
-    if isinstance(value, bool) or kind == "bool":
-        return isinstance(value, bool) and kind == "bool"
-    if kind not in ("nat", "int", "bit"):
-        return True
-    if isinstance(value, Tensor):
-        return value.type.kind == "int"
-    return isinstance(value, int) and (kind == "int" or value >= 0) and (kind != "bit" or value <= 1)
 
 
 def _axes(ev: Evaluator, type_: ast.Type, scope: Scope) -> tuple[Axis, ...] | None:

@@ -60,6 +60,9 @@ def declared_result(ev: Evaluator, binding: Binding, type_: ast.Type, value: Ten
     axes = binding.expected(type_)
     if axes is None:
         return UNKNOWN
+    if type_.kind in ("nat", "int"):
+        expected = f"expected {shape_text('real', axes)}"
+        return ev.report.error("QS201", f"the result of `{binding.item.name}` is real", type_.span, expected=expected)
     static = tuple(axis for axis in axes if isinstance(axis, int))
     rows: tuple[Axis, ...] = value.written[: len(value.written) - len(value.type.static)]
     if axes[: len(rows)] != rows or math.prod(static) != math.prod(value.type.static):

@@ -130,6 +130,14 @@ class Evaluator:
             case ast.Whole():
                 return self.report.error("QS108", "`..` alone stands only inside an index", node.span)
 
+    def attempt(self, node: ast.Expr, scope: Scope) -> Value:
+        """The value of an expression as a trial: UNKNOWN where it has an error, and nothing is reported."""
+        reported, known = self.report, dict(self._globals)
+        self.report = Report()
+        value = self.expr(node, scope)
+        self.report, self._globals = reported, known
+        return value
+
     def entry(self, node: ast.Name, scope: Scope) -> Entry:
         """What a name stands for: the innermost binding, then the module's, then the language's own."""
         found = scope.find(node.name) or self._global(node.name, scope.module)

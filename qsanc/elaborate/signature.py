@@ -15,6 +15,7 @@ import numpy as np
 from qsanc.diagnostics import Note
 from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.scope import Entry, Scope
+from qsanc.elaborate.symbols import leaves
 from qsanc.elaborate.values import (
     DimRef,
     Interval,
@@ -23,8 +24,11 @@ from qsanc.elaborate.values import (
     Unknown,
     Value,
     Wires,
+    a,
+    article,
     is_number,
     is_symbolic,
+    of_kind,
     shape_text,
 )
 from qsanc.ir.model import Axis
@@ -111,7 +115,8 @@ class Binding:
             axes = axes_of(given[param.name].value) if param.name in given else None
             if axes is not None and len(axes) == len(param.type.dims):
                 facts += [
-                    (d, a, param.name, given[param.name].span) for d, a in zip(param.type.dims, axes, strict=True)
+                    (dim, axis, param.name, given[param.name].span)
+                    for dim, axis in zip(param.type.dims, axes, strict=True)
                 ]
         for register in self.item.registers:
             wires = registers.get(register.name)
@@ -129,16 +134,21 @@ class Binding:
         for generic in self.item.generics:
             bound = self.scope.entries.get(generic.name)
             if bound is None:
+                run_time = self._kind(generic.name) == "dim"
                 self.ev.report.error(
                     "QS202",
                     f"generic `{generic.name}` of `{self.item.name}` cannot be inferred here",
                     self.span,
-                    help=f"--set {generic.name}=2" if entry else f"{self.item.name}[{generic.name} = 2]",
+                    label="no argument has this run-time axis" if run_time else "",
+                    help=self._way_out(generic.name, entry=entry) if not run_time else "",
                 )
                 good = False
             else:
                 good &= self._legal(generic, bound)
         return good
+
+    def _way_out(self, name: str, *, entry: bool) -> str:
+        return f"--set {name}=2" if entry else f"{self.item.name}[{name} = 2]"
 
     def _solve(self, dim: ast.Expr, axis: Axis, source: str, place: Span) -> bool:
         """Bind the one unknown generic of `dim == axis`, if it has just one and the equation a natural solution."""
@@ -183,7 +193,7 @@ class Binding:
         """The value of a dim with the unknown generic at `value`."""
         trial = self.scope.inner()
         trial.bind(name, value)
-        result = self.ev.expr(dim, trial)
+        result = self.ev.attempt(dim, trial)
         return result if isinstance(result, int) and not isinstance(result, bool) else None
 
     def _kind(self, name: str) -> str:
@@ -211,6 +221,14 @@ class Binding:
             self.ev.report.error(
                 "QS206",
                 f"generic `{generic.name}` of `{self.item.name}` must be a {kind}",
+                place,
+                label=self.ev.shown(value),
+            )
+            return False
+        if (kind == "bool" and not isinstance(value, bool)) or (kind == "real" and not is_number(value)):
+            self.ev.report.error(
+                "QS206",
+                f"generic `{generic.name}` of `{self.item.name}` must be a {kind} known at compile time",
                 place,
                 label=self.ev.shown(value),
             )
@@ -276,7 +294,7 @@ class Binding:
                 "QS108",
                 f"`{param.name}` of `{self.item.name}` is a {shape_text(param.type.kind, expected)}",
                 argument.span,
-                label=f"this is a {self.ev.shown(argument.value)}",
+                label=f"this is {a(argument.value)}",
             )
             return False
         if found != expected:
@@ -286,20 +304,16 @@ class Binding:
 
     def _kind_fits(self, param: ast.Param, argument: Argument) -> bool:
         kind, value = param.type.kind, argument.value
-        if kind in ("nat", "int", "bit", "bool"):
-            fits = (
-                isinstance(value, int)
-                and (kind == "int" or value >= 0)
-                and (kind not in ("bit", "bool") or value in (0, 1))
+        wrong = next((leaf for leaf in leaves(value) if not of_kind(kind, leaf)), None)
+        if wrong is not None:
+            known = " known at compile time" if kind in ("nat", "int", "bit", "bool") else ""
+            self.ev.report.error(
+                "QS206",
+                f"`{param.name}` of `{self.item.name}` must be {article(kind)}{known}",
+                argument.span,
+                label=self.ev.shown(wrong),
             )
-            if not fits and not (isinstance(value, Tensor) and value.type.kind == "int"):
-                self.ev.report.error(
-                    "QS206",
-                    f"`{param.name}` of `{self.item.name}` must be a {kind} known at compile time",
-                    argument.span,
-                    label=self.ev.shown(value),
-                )
-                return False
+            return False
         bounds = self.ev.expr(param.within, self.scope) if param.within is not None else None
         if kind == "prob" and bounds is None:
             bounds = Interval(0, 1, closed=True)

@@ -196,10 +196,25 @@ def shape_text(kind: str, axes: tuple[Axis, ...]) -> str:
     return f"{kind}[{', '.join(map(str, axes))}]" if axes else kind
 
 
+def of_kind(kind: str, value: Value) -> bool:
+    """Whether one element may stand where a type of this kind is written."""
+    if isinstance(value, bool) or kind == "bool":
+        return isinstance(value, bool) and kind == "bool"
+    if kind not in ("nat", "int", "bit"):
+        return True
+    if isinstance(value, Tensor):
+        return value.type.kind == "int"
+    return isinstance(value, int) and (kind == "int" or value >= 0) and (kind != "bit" or value <= 1)
+
+
+def article(noun: str) -> str:
+    """A noun with its article."""
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
 def a(value: Value) -> str:
     """What a value is, with its article."""
-    text = describe(value)
-    return f"an {text}" if text[0] in "aeiou" else f"a {text}"
+    return article(describe(value))
 
 
 def describe(value: Value) -> str:
