@@ -21,7 +21,7 @@ from qsanc.elaborate.calls import call_circuit, elaborate_ansatz
 from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.graph import Graph
 from qsanc.elaborate.instances import instance, member, priced, recorded
-from qsanc.elaborate.limits import MOST_OPERATIONS, MOST_STEPS, TooLarge
+from qsanc.elaborate.limits import STEPS_OF_A_CALL, limited
 from qsanc.elaborate.report import Report
 from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.sentences import call_on_sentence, entered
@@ -174,13 +174,10 @@ class Assertions:
     @contextmanager
     def inside(self, node: ast.Call, scope: Scope, sizes: Sizes | None = None) -> Iterator[Evaluator]:
         """An evaluator for the inside of what `node` calls. What it finds outside the property is said at the call."""
-        inner = Evaluator(Report(), sizes or self.ev.sizes, Graph())
-        self.ev.steps.take(MOST_STEPS // MOST_OPERATIONS, node.span)
-        inner.steps = self.ev.steps
-        try:
+        self.ev.steps.take(STEPS_OF_A_CALL, node.span)
+        inner = Evaluator(Report(), sizes or self.ev.sizes, Graph(), steps=self.ev.steps)
+        with limited(inner.report):
             yield inner
-        except TooLarge as reason:
-            reason.report(inner.report)
         own = self.item.span
         unmet = inner.report.has("QS204")  # all else follows from that
         for found in inner.report.diagnostics:

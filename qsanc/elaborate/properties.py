@@ -15,7 +15,7 @@ from qsanc.elaborate.assertions import Assertions
 from qsanc.elaborate.blocks import let
 from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.graph import Graph
-from qsanc.elaborate.limits import TooLarge
+from qsanc.elaborate.limits import limited
 from qsanc.elaborate.report import Report
 from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.values import UNKNOWN, Interval, Unknown, Value
@@ -64,7 +64,7 @@ def _holds(assertions: Assertions, module: Module, ends: Mapping[str, End]) -> b
     item, ev = assertions.item, assertions.ev
     scope = Scope(module)
     signature = Evaluator(ev.report, ev.sizes, Graph())
-    try:
+    with limited(ev.report):
         for param in item.params if isinstance(item, ast.Property) else ():
             value = _argument(assertions, signature, param, ends.get(param.name, "low"), scope)
             scope.bind(param.name, value, declared=param.type, span=param.name_span)
@@ -79,8 +79,6 @@ def _holds(assertions: Assertions, module: Module, ends: Mapping[str, End]) -> b
                         return False
                 case ast.Assert():
                     ev.expr(statement.condition, scope)
-    except TooLarge as reason:
-        reason.report(ev.report)
     return True
 
 
