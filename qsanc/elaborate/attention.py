@@ -11,6 +11,9 @@ uses.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+
+import numpy as np
 
 from qsanc.elaborate.blocks import Body, let, require, with_arrays
 from qsanc.elaborate.circuits import CircuitBuilder
@@ -20,13 +23,25 @@ from qsanc.elaborate.measure import Measurement, as_measured, flattened, placed
 from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.sign import Sign, sign
 from qsanc.elaborate.signature import Argument, Binding
-from qsanc.elaborate.values import UNKNOWN, Measured, StateOf, Template, Tensor, Unknown, Value, Wires, Word, describe
-from qsanc.ir.circuit import Overlap, Result
+from qsanc.elaborate.values import (
+    UNKNOWN,
+    Deferred,
+    Measured,
+    StateOf,
+    Template,
+    Tensor,
+    Unknown,
+    Value,
+    Wires,
+    Word,
+    describe,
+)
+from qsanc.ir.circuit import Angle, Overlap, Result
 from qsanc.ir.model import Axis
 from qsanc.ir.ops import ShapeError
 from qsanc.source import Span
 from qsanc.syntax import ast
-from qsanc.syntax.walk import names_in, walk
+from qsanc.syntax.walk import below, names_in, walk
 
 
 def call_attention(
@@ -63,6 +78,7 @@ class _Block:
     ) -> None:
         self.ev, self.item, self.binding, self.circuit, self.rows, self.span = ev, item, binding, circuit, rows, span
         self.pairs: tuple[Axis, ...] = (*rows, rows[-1])
+        self.given: dict[str, Tensor] = {}
 
     def value(self) -> Value:
         ev = self.ev
@@ -92,6 +108,7 @@ class _Block:
     def _scope(self) -> Scope:
         """Parameters as slots, the registers, and the token's place and its sentence's length."""
         scope = self.binding.scope
+        self.given = {name: e.value for name, e in scope.entries.items() if isinstance(e.value, Tensor)}
         explode_arguments(self.circuit, scope)
         with_arrays(scope)
         scope = scope.inner()
@@ -136,8 +153,9 @@ class _Block:
         first_overlap = len(results)
         results += [overlap for _, overlap in overlaps]
         _, values = self.circuit.finish(self.item.name, tuple(results), self.span)
+        ev.overlaps.clear()
         for (node, _), value in zip(overlaps, values[first_overlap:], strict=True):
-            ev.overlaps[id(node)] = value
+            ev.overlaps.setdefault(id(node), []).append(value)
 
         def joined(role: str) -> Tensor:
             taken = [values[k] for k in places[role]]
@@ -159,31 +177,46 @@ class _Block:
     def _overlaps(
         self, score: ast.Score, scope: Scope, states: dict[str, int]
     ) -> list[tuple[ast.Call, Overlap]] | None:
-        """The overlaps that a score asks for, with the calls that do; None after an error."""
+        """The overlaps that a score asks for, in the order it does, with the calls that do; None after an error."""
         found = []
-        for node in _calls(score.value, "overlap"):
+        for node, around in self._asked(score.value, scope):
             wires: Value = Wires(tuple(range(self.circuit.wires)), "")
             roles = [arg.value.name for arg in node.args if arg.name is None and isinstance(arg.value, ast.Name)]
             for arg in node.args:
                 if arg.name == "on":
-                    wires = self.ev.expr(arg.value, scope)
+                    wires = self.ev.expr(arg.value, around)
             if roles not in (["query", "key"], ["key", "query"]) or not isinstance(wires, Wires):
                 if not isinstance(wires, Unknown):
                     self.ev.report.error(
                         "QS602", "an overlap is `overlap(query, key)` or `overlap(query, key, on = q[0..1])`", node.span
                     )
                 return None
+            if not wires.wires:
+                self.ev.report.error("QS304", "there is no qubit to compare", node.span)
+                return None
             found.append((node, Overlap(states["query"], states["key"], wires.wires)))
         return found
+
+    def _asked(self, node: object, scope: Scope) -> Iterator[tuple[ast.Call, Scope]]:
+        """Every call of `overlap`, again in each round of a comprehension, with the names in force there."""
+        match node:
+            case ast.Comprehension():
+                for k in self.ev.repetitions(node.over, scope) or ():
+                    inner = scope.inner()
+                    inner.bind(node.name, k, span=node.name_span)
+                    yield from self._asked(node.body, inner)
+            case ast.Call(base=ast.Name(name="overlap")):
+                yield node, scope
+            case ast.Node() | tuple():
+                for part in below(node) if isinstance(node, ast.Node) else node:
+                    yield from self._asked(part, scope)
 
     def _weights(self, score: ast.Score, scope: Scope, tensors: dict[str, Tensor]) -> Tensor | None:
         ev, graph = self.ev, self.ev.graph
         inner = Scope(scope.module)
-        for name, entry in self.binding.scope.entries.items():
-            if name in {generic.name for generic in self.item.generics}:
-                inner.bind(name, entry.value, text=entry.text, span=entry.span)
-        if "len" in names_in(score) and inner.find("len") is None:
-            inner.bind("len", graph.emit("length", dim=self.rows[-1]))
+        for name in walk(score):
+            if isinstance(name, ast.Name) and inner.find(name.name) is None:
+                self._known_to_score(name, scope, inner)
         for role, side in (("query", "left"), ("key", "right")):
             tensor = tensors.get(role)
             inner.bind(role, graph.emit("spread", tensor, side=side, span=score.span) if tensor else StateOf(role))
@@ -204,6 +237,23 @@ class _Block:
             )
             return None
         return self._normalized(weights, score, inner)
+
+    def _known_to_score(self, name: ast.Name, scope: Scope, inner: Scope) -> None:
+        """Bind a name of the block for its score, unless it is different for each token."""
+        entry = scope.find(name.name)
+        value = self.given.get(name.name) or (entry.value if entry is not None else UNKNOWN)
+        if entry is None:
+            return
+        if isinstance(value, (Angle, Deferred, np.ndarray)):
+            value = self.circuit.value(value)
+        if isinstance(value, Tensor) and len(value.type.rows) == len(self.rows):
+            value = self.ev.report.error(
+                "QS207",
+                f"`{name.name}` differs from token to token, and a score has two of them",
+                name.span,
+                label="the place for it is `query` and `key`",
+            )
+        inner.bind(name.name, value, span=entry.span)
 
     def _normalized(self, weights: Tensor, score: ast.Score, scope: Scope) -> Tensor | None:
         ev, graph = self.ev, self.ev.graph
@@ -228,7 +278,3 @@ class _Block:
         if words["normalize"] == "rows":
             return graph.emit("normalize_rows", weights)
         return graph.emit("softmax", weights, axis=2) if words["normalize"] == "softmax" else weights
-
-
-def _calls(node: ast.Expr, name: str) -> list[ast.Call]:
-    return [c for c in walk(node) if isinstance(c, ast.Call) and isinstance(c.base, ast.Name) and c.base.name == name]

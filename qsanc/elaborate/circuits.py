@@ -73,6 +73,14 @@ class CircuitBuilder:
             self._slots += 1
         return self._deferred[tensor.value]
 
+    def value(self, symbol: Scalar | ObjectArray) -> Tensor:
+        """What a symbolic scalar or an array of them is outside of the circuit."""
+        if not isinstance(symbol, np.ndarray):
+            return self._compute(symbol)
+        parts = [self._compute(element) for element in symbol.ravel()]
+        flat = self.graph.joined(parts, max((part.type.rows for part in parts), key=len, default=()))
+        return self.graph.emit("reshape", flat, axes=symbol.shape)
+
     def segment(self, name: str, parent: int | None, body: list[Instruction]) -> int:
         self._segments.append(Segment(name, parent, tuple(body)))
         return len(self._segments) - 1

@@ -66,15 +66,13 @@ def declared_result(ev: Evaluator, binding: Binding, type_: ast.Type, value: Ten
     static = tuple(axis for axis in axes if isinstance(axis, int))
     rows: tuple[Axis, ...] = value.written[: len(value.written) - len(value.type.static)]
     if axes[: len(rows)] != rows or math.prod(static) != math.prod(value.type.static):
-        found = shape_text("real", value.written)
+        found, wanted = shape_text("real", value.written), shape_text(type_.kind, axes)
         return ev.report.error(
             "QS201",
             f"the result of `{binding.item.name}` has another shape",
             span,
             label=found,
-            expected=f"expected {type_.kind}[{', '.join(map(str, axes))}]: {type_.span.text}"
-            if axes
-            else f"expected {type_.kind}",
+            expected=f"expected {wanted}" + ("" if type_.span.text == wanted else f": {type_.span.text}"),
         )
     if value.type.static == static:
         return value

@@ -84,7 +84,7 @@ class Evaluator:
         self.sizes = sizes
         self.graph = graph
         self.special = special
-        self.overlaps: dict[int, Tensor] = {}
+        self.overlaps: dict[int, list[Tensor]] = {}
         self.steps = steps or Steps()
         self._globals: dict[Definition, Entry] = {}
 

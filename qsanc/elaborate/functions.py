@@ -553,8 +553,8 @@ def _read(ev: Evaluator, node: ast.Call, value: Value) -> tuple[int, ...] | None
 
 
 def _overlap(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
-    if id(node) in ev.overlaps:
-        return ev.overlaps[id(node)]
+    if ev.overlaps.get(id(node)):
+        return ev.overlaps[id(node)].pop(0)
     return ev.report.error("QS108", "`overlap` stands only in the score of an attention block", node.span)
 
 

@@ -17,6 +17,8 @@ class Sign(Enum):
 
 
 _MAPS = frozenset({"broadcast", "reshape", "select", "slice", "token", "spread", "real", "sum", "mean"})
+_DEEPEST = 100
+"""How many operations back a sign is looked for."""
 _ALWAYS = {
     "exp": Sign.POSITIVE,
     "sigmoid": Sign.POSITIVE,
@@ -31,12 +33,27 @@ _ALWAYS = {
 
 def sign(graph: Graph, tensor: Tensor) -> Sign:
     """The sign of every element. An overlap counts as positive: it vanishes only for orthogonal states."""
+    return _sign(graph, tensor, {}, _DEEPEST)
+
+
+def _sign(graph: Graph, tensor: Tensor, known: dict[int, Sign], depth: int) -> Sign:
+    if tensor.value not in known:
+        known[tensor.value] = Sign.ANY if depth == 0 else _found(graph, tensor, known, depth)
+    return known[tensor.value]
+
+
+def _found(graph: Graph, tensor: Tensor, known: dict[int, Sign], depth: int) -> Sign:
     operation = graph.producer(tensor)
     if operation is None:
         return Sign.ANY
     if operation.name in _ALWAYS:
         return _ALWAYS[operation.name]
-    operands = [sign(graph, graph.operand(operation, k)) for k in range(len(operation.inputs))]
+    if operation.name == "circuit":
+        result = graph.module(str(operation.attribute("module"))).results[tensor.value - operation.first]
+        if isinstance(result, Overlap):
+            return Sign.POSITIVE
+        return Sign.NONNEGATIVE if isinstance(result, (Probability, Probabilities)) else Sign.ANY
+    operands = [_sign(graph, graph.operand(operation, k), known, depth - 1) for k in range(len(operation.inputs))]
     match operation.name:
         case "constant":
             return _of_numbers(operation.attribute("value"))
@@ -55,12 +72,6 @@ def sign(graph: Graph, tensor: Tensor) -> Sign:
             if operands[0] is Sign.POSITIVE:
                 return Sign.POSITIVE
             return Sign.NONNEGATIVE if exponent is not None and exponent % 2 == 0 else operands[0]
-        case "circuit":
-            module = graph.module(str(operation.attribute("module")))
-            result = module.results[tensor.value - operation.first]
-            if isinstance(result, Overlap):
-                return Sign.POSITIVE
-            return Sign.NONNEGATIVE if isinstance(result, (Probability, Probabilities)) else Sign.ANY
     return Sign.ANY
 
 

@@ -15,10 +15,15 @@ def walk(node: object) -> list[ast.Node]:
         at = stack.pop()
         if isinstance(at, ast.Node):
             found.append(at)
-            stack.extend(reversed([getattr(at, name) for name in at.__dataclass_fields__ if name not in _PLACES]))
+            stack.extend(reversed(below(at)))
         elif isinstance(at, tuple):
             stack.extend(reversed(at))
     return found
+
+
+def below(node: ast.Node) -> list[object]:
+    """What a node is made of, in the order of the text: nodes, tuples of nodes, and words."""
+    return [getattr(node, name) for name in node.__dataclass_fields__ if name not in _PLACES]
 
 
 def names_in(node: object) -> list[str]:
