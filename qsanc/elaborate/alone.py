@@ -16,7 +16,9 @@ from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.signature import Argument, Binding
 from qsanc.elaborate.sizes import Sizes
 from qsanc.elaborate.values import DimRef, Template, Tensor
+from qsanc.ir.layout import RECORD
 from qsanc.ir.model import Axis, Input, Type
+from qsanc.ir.ops import is_batch_axis
 from qsanc.ir.program import Program
 from qsanc.syntax import ast
 
@@ -67,7 +69,9 @@ def _free_arguments(
     assert isinstance(item, (ast.Circuit, ast.Attention, ast.Ansatz))
     generics = tuple((g.name, v, item.name_span) for g in item.generics if (v := _given(sizes, g)) is not None)
     dims = tuple(
-        (g.name, DimRef(g.name), item.name_span) for g in item.generics if g.type is not None and g.type.kind == "dim"
+        (g.name, DimRef(_axis(g.name)), item.name_span)
+        for g in item.generics
+        if g.type is not None and g.type.kind == "dim"
     )
     template = Template(definition, generics + dims)
     probe = Binding(ev, template, item.name_span)
@@ -88,6 +92,11 @@ def _free_arguments(
             given[param.name] = Argument(tensor, param.name_span)
             probe.scope.bind(param.name, tensor)
     return template, given
+
+
+def _axis(name: str) -> str:
+    """The axis of the model language for a dim."""
+    return f"{name}_" if name == RECORD or is_batch_axis(name) else name
 
 
 def _given(sizes: Sizes, declared: ast.Generic | ast.Param) -> int | float | None:

@@ -270,7 +270,7 @@ class Evaluator:
         else:
             given = self.expr(item.value, scope)
             if isinstance(given, (int, float)):
-                self.sizes.record(item.name, given, "default")
+                self.sizes.record(item.name, int(given) if isinstance(given, bool) else given, "default")
         return self._within(self._typed(item.name, item.type, given, span, scope), item.name, item.within, span, scope)
 
     def _typed(self, name: str, type_: ast.Type, value: Value, span: Span, scope: Scope) -> Value:

@@ -8,8 +8,9 @@ from qsanc.elaborate.blocks import let, require
 from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.values import UNKNOWN, DimRef, Interval, Tensor, Unknown, Value, describe, is_number, shape_text
+from qsanc.ir.layout import RECORD
 from qsanc.ir.model import Axis, Function, Input, Type
-from qsanc.ir.ops import ShapeError
+from qsanc.ir.ops import ShapeError, is_batch_axis
 from qsanc.ir.program import DataField, DimBounds, Distribution, Model, Optimizer, Parameter, Recipe
 from qsanc.syntax import ast
 from qsanc.syntax.walk import names_in
@@ -40,8 +41,7 @@ class _ModelBuilder:
 
     def build(self) -> tuple[Model, Function] | None:
         for generic in self.item.generics:
-            if generic.default is not None:
-                self.scope.bind(generic.name, self.ev.expr(generic.default, self.scope))
+            self.scope.bind(generic.name, self._generic(generic), span=generic.name_span)
         blocks: dict[type, Any] = {}
         for part in self.item.parts:
             match part:
@@ -86,11 +86,31 @@ class _ModelBuilder:
         )
         return model, function
 
+    def _generic(self, generic: ast.Generic) -> Value:
+        """A generic of a model is a size or a setting of it, as nobody calls a model."""
+        name, within, default, span = generic.name, generic.within, generic.default, generic.span
+        kind = generic.type.kind if generic.type is not None else "nat"
+        if kind == "nat":
+            return self.ev.size(ast.Size(name, within, default, span=span, name_span=generic.name_span), self.scope)
+        if generic.type is None or default is None or kind == "dim":
+            return self.ev.report.error("QS202", f"generic `{name}` of `{self.item.name}` needs a default", span)
+        hyper = ast.Hyper(name, generic.type, within, default, span=span, name_span=generic.name_span)
+        return self.ev.hyper(hyper, self.scope)
+
     # ---- data and parameters --------------------------------------------------------------------------------------
 
     def _dims(self, data: ast.Data) -> None:
         for decl in data.fields:
             if not isinstance(decl, ast.Dim):
+                continue
+            if decl.name == RECORD or is_batch_axis(decl.name):
+                self.ev.report.error(
+                    "QS102",
+                    f"`{decl.name}` is an axis of the compiler's own",
+                    decl.name_span,
+                    help=f"dim S_{decl.name}",
+                )
+                self.scope.bind(decl.name, UNKNOWN)
                 continue
             low, high = 1, None
             if decl.within is not None:

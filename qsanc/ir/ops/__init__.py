@@ -11,7 +11,7 @@ from types import MappingProxyType
 from qsanc.ir.circuit import CircuitModule
 from qsanc.ir.model import Attribute, Type
 from qsanc.ir.ops.circuit import infer_circuit
-from qsanc.ir.ops.definition import Array, Call, OpDef, ShapeError, array_shape, text
+from qsanc.ir.ops.definition import Array, Call, OpDef, ShapeError, array_shape, is_batch_axis, text
 from qsanc.ir.ops.elementwise import ELEMENTWISE
 from qsanc.ir.ops.lookup import LOOKUP
 from qsanc.ir.ops.places import PLACES
@@ -19,7 +19,18 @@ from qsanc.ir.ops.reduce import REDUCE
 from qsanc.ir.ops.static import STATIC
 from qsanc.ir.ops.tokens import TOKENS
 
-__all__ = ["CIRCUIT", "OPS", "Array", "Call", "OpDef", "ShapeError", "array_shape", "infer", "infer_circuit"]
+__all__ = [
+    "CIRCUIT",
+    "OPS",
+    "Array",
+    "Call",
+    "OpDef",
+    "ShapeError",
+    "array_shape",
+    "infer",
+    "infer_circuit",
+    "is_batch_axis",
+]
 
 OPS: Mapping[str, OpDef] = MappingProxyType({**ELEMENTWISE, **STATIC, **REDUCE, **TOKENS, **PLACES, **LOOKUP})
 CIRCUIT = "circuit"
