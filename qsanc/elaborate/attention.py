@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -155,7 +156,7 @@ class _Block:
         _, values = self.circuit.finish(self.item.name, tuple(results), self.span)
         ev.overlaps.clear()
         for (node, _), value in zip(overlaps, values[first_overlap:], strict=True):
-            ev.overlaps.setdefault(id(node), []).append(value)
+            ev.overlaps.setdefault(id(node), []).append(replace(value, in_row=True))
 
         def joined(role: str) -> Tensor:
             taken = [values[k] for k in places[role]]
@@ -217,10 +218,12 @@ class _Block:
         for name in walk(score):
             if isinstance(name, ast.Name) and inner.find(name.name) is None:
                 self._known_to_score(name, scope, inner)
+        graph.in_row = True
         for role, side in (("query", "left"), ("key", "right")):
             tensor = tensors.get(role)
             inner.bind(role, graph.emit("spread", tensor, side=side, span=score.span) if tensor else StateOf(role))
         value = ev.tensor(ev.expr(score.value, inner), score.value.span)
+        graph.in_row = False
         if value is None:
             return None
         try:

@@ -24,6 +24,7 @@ class Graph:
     def __init__(self) -> None:
         self.modules: list[CircuitModule] = []
         self.probes: list[tuple[str, int]] = []
+        self.in_row = False
         self._inputs: list[Input] = []
         self._body: list[Operation] = []
         self._types: list[Type] = []
@@ -53,7 +54,7 @@ class Graph:
         first = len(self._types)
         self._body.append(Operation(name, tuple(t.value for t in inputs), ordered, first, types, span))
         self._types.extend(types)
-        return tuple(Tensor(first + k, type_) for k, type_ in enumerate(types))
+        return tuple(Tensor(first + k, type_, self.in_row) for k, type_ in enumerate(types))
 
     def constant(self, value: float | tuple[float, ...], axes: tuple[int, ...] = ()) -> Tensor:
         """A literal; `value` is a number or the row-major elements of an array of `axes`."""

@@ -86,15 +86,20 @@ Scalar: TypeAlias = "int | float | Angle | Deferred"
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """Value number `value` of the function under construction."""
+    """Value number `value` of the function under construction.
+
+    `in_row`: it belongs to an expression that is read for one row at a time (a score: one pair of tokens), so that no
+    run-time axis is in sight.
+    """
 
     value: int
     type: Type
+    in_row: bool = False
 
     @property
     def written(self) -> tuple[Axis, ...]:
-        """The axes a program sees: all but `record`."""
-        return tuple(axis for axis in self.type.axes if axis != "record")
+        """The axes a program sees: all but `record`, and in one row the static ones."""
+        return self.type.static if self.in_row else tuple(axis for axis in self.type.axes if axis != "record")
 
 
 def stand_in(axes: tuple[int, ...] = ()) -> Tensor:
