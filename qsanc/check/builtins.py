@@ -147,7 +147,7 @@ BUILTINS: tuple[Builtin, ...] = (
     _row("flatten(x)", _N, "All elements of the written axes as one vector.", Context.FLOW),
     _row("reshape(x, shape)", _N, "The same elements in a new shape.", Context.FLOW),
     _row("broadcast(x, shape)", _N, "An array repeated along the axes it lacks.", Context.FLOW),
-    _row("sigmoid(x)", _N, "1 / (1 + exp(-x)).", Context.FLOW),
+    _row("sigmoid(x)", _N, "1 / (1 + exp(-x)).", Context.FLOW, Context.SCORE),
     _row("softmax(x, axis=?)", _N, "exp(x), divided by its sum over an axis.", Context.FLOW),
     _row("relu(x)", _N, "max(x, 0).", Context.FLOW),
     _row("sinusoid(shape...)", _N, "The positional vectors of Vaswani et al. (2017).", Context.FLOW),
