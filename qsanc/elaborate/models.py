@@ -7,7 +7,18 @@ from typing import Any, Literal, cast
 from qsanc.elaborate.blocks import let, require
 from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.scope import Scope
-from qsanc.elaborate.values import UNKNOWN, DimRef, Interval, Tensor, Unknown, Value, describe, is_number, shape_text
+from qsanc.elaborate.values import (
+    UNKNOWN,
+    DimRef,
+    Interval,
+    Later,
+    Tensor,
+    Unknown,
+    Value,
+    describe,
+    is_number,
+    shape_text,
+)
 from qsanc.ir.layout import RECORD
 from qsanc.ir.model import Axis, Function, Input, Type
 from qsanc.ir.ops import ShapeError, is_batch_axis
@@ -38,6 +49,7 @@ class _ModelBuilder:
         self.recipe = Recipe()
         self.predict: Tensor | None = None
         self.declared: dict[str, ast.Node] = {}
+        self.inputs: list[tuple[ast.ParamDecl | ast.DataField, Tensor]] = []
 
     def build(self) -> tuple[Model, Function] | None:
         for generic in self.item.generics:
@@ -70,6 +82,8 @@ class _ModelBuilder:
         if ast.Flow not in blocks or ast.Loss not in blocks:
             return None  # QS601 has said so
         inner = self.scope.inner()
+        for decl, tensor in self.inputs:
+            inner.bind(decl.name, tensor, declared=decl.type, span=decl.name_span)
         self._flow(blocks[ast.Flow].body, inner)
         loss = self._loss(blocks[ast.Loss], inner)
         if self.predict is None or loss is None or self.ev.report.failed:
@@ -128,6 +142,11 @@ class _ModelBuilder:
                     low, high = max(steps.start, 1), steps[-1]
             self.dims.append(DimBounds(decl.name, low, high))
             self.scope.bind(decl.name, DimRef(decl.name), span=decl.name_span)
+
+    def _declare(self, decl: ast.ParamDecl | ast.DataField, tensor: Tensor) -> None:
+        """The name is known from here on, and its value in the flow."""
+        self.scope.bind(decl.name, Later(decl.name), declared=decl.type, span=decl.name_span)
+        self.inputs.append((decl, tensor))
 
     def _dims_have_fields(self, data: ast.Data) -> None:
         """QS207 for a dim whose length nothing in a record tells."""
@@ -195,7 +214,7 @@ class _ModelBuilder:
         kind = decl.type.kind
         self.parameters.append(Parameter(decl.name, kind, shape, initial, low, high, decl.frozen))
         tensor = self.ev.graph.input(Input(decl.name, "parameter", Type("real", shape)), decl.type.span)
-        self.scope.bind(decl.name, tensor, declared=decl.type, span=decl.name_span)
+        self._declare(decl, tensor)
 
     def _bounds(self, within: ast.Expr | None) -> tuple[float | None, float | None]:
         if within is None:
@@ -317,7 +336,7 @@ class _ModelBuilder:
             DataField(decl.name, role, type_, low, high, interval.closed if interval else True, classes, sized_by)
         )
         tensor = self.ev.graph.input(Input(decl.name, "data", type_), decl.type.span)
-        self.scope.bind(decl.name, tensor, declared=decl.type, span=decl.name_span)
+        self._declare(decl, tensor)
 
     def _sized_by(self, decl: ast.DataField) -> str | None:
         """The size that bounds a field and that has no default: data gives its value."""

@@ -64,6 +64,13 @@ class Time:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """A trained parameter or a data field, where declarations are read: its value is there when the flow begins."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class DimRef:
     """A run-time dim by name."""
 
@@ -176,8 +183,8 @@ class Outcome:
 
 
 Value: TypeAlias = (
-    "int | float | bool | str | tuple[Any, ...] | Interval | Time | DimRef | Angle | Deferred | ObjectArray | Tensor"
-    " | Wires | Observed | Measured | Template | StateOf | Word | Unitary | Instance | Outcome | Unknown"
+    "int | float | bool | str | tuple[Any, ...] | Interval | Time | DimRef | Later | Angle | Deferred | ObjectArray"
+    " | Tensor | Wires | Observed | Measured | Template | StateOf | Word | Unitary | Instance | Outcome | Unknown"
 )
 
 
@@ -241,6 +248,8 @@ def describe(value: Value) -> str:
             return "time"
         case DimRef():
             return f"run-time dim {value.name}"
+        case Later():
+            return f"run-time value {value.name}"
         case Angle() | Deferred():
             return "real"
         case np.ndarray():

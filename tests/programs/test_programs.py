@@ -1,4 +1,4 @@
-"""Programs end to end: each `.qsan` beside what it becomes, before any pass and, where that teaches something, after all.
+"""Programs end to end: each `.qsan` beside what it becomes, before any pass and, where that teaches more, after all.
 
 A line `// ir: NAME SIZE=VALUE ... LEVEL ...` of the program asks for the entry NAME with these sizes, once a level.
 """
