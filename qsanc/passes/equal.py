@@ -81,7 +81,7 @@ def _step(step: Instruction, row: Floats, state: Matrix) -> Matrix:
         return evolve((step,), row, state)
     size = 1 << len(step.wires)
     generator = np.random.default_rng(zlib.crc32(repr((step.kind, step.strength, size)).encode()))
-    unitary, _ = np.linalg.qr(generator.normal(size=(size, size, 2)) @ [1, 1j])
+    unitary, _ = np.linalg.qr(generator.normal(size=(size, size, 2)) @ np.array([1, 1j]))
     return apply_matrix(unitary, step.wires, state)
 
 
