@@ -15,7 +15,7 @@ from qsanc.source import Span
 LARGEST_INTEGER = 2**63 - 1
 MOST_STEPS = 200_000
 """Rounds of loops, and expansions of templates, which count as `STEPS_OF_A_CALL` each."""
-STEPS_OF_A_CALL = 5
+STEPS_OF_A_CALL = 10
 MOST_GATES = 200_000
 MOST_QUBITS = 10_000
 MOST_SLOTS = 100_000
