@@ -70,6 +70,17 @@ def _drop_consequences(findings: Findings, since: int) -> None:
         findings.diagnostics[since:] = [d for d in found if d.code != "QS110"]
 
 
+def check_number(expr: ast.Expr, module: Module) -> tuple[Diagnostic, ...]:
+    """All findings about a number that is written outside of a file, with the names of `module`."""
+    top = Scope(Findings())
+    for name, target in module.names.items():
+        meaning = meaning_of(target.item if isinstance(target, Definition) else target)
+        top.declare(Binding(name, "name", meaning, None))
+    top.findings.diagnostics.clear()
+    expect(expr, top, Context.NUMBER, Sort.NUMBER)
+    return tuple(top.findings.diagnostics)
+
+
 def _declare_import(item: ast.Import, module: Module | None, top: Scope) -> list[Definition | Module]:
     found: list[Definition | Module] = []
     for name, span, target in imported_names(item, module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from qsanc.check.check import check_number
 from qsanc.check.module import Module
 from qsanc.diagnostics import Diagnostic, QsanError, Severity
 from qsanc.elaborate.expressions import Evaluator
@@ -20,10 +21,13 @@ from qsanc.target import Floats
 def argument(name: str, text: str, module: Module) -> Floats:
     """The value of a `.qsan` expression, which may use the module's constants. Raises QsanError, placed in the text."""
     source = Source(f"argument {name}", text)
-    report = Report()
+    report, expression = Report(), parse_expression(source)
+    for diagnostic in check_number(expression, module):
+        report.add(diagnostic)
+    report.raise_errors()
     value: object = None
     with limited(report):
-        value = Evaluator(report, Sizes({}, {}), Graph()).expr(parse_expression(source), Scope(module))
+        value = Evaluator(report, Sizes({}, {}), Graph()).expr(expression, Scope(module))
     report.raise_errors()
     span = source.span(0, len(text))
     _check(value, name, span)

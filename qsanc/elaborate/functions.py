@@ -558,13 +558,6 @@ def _overlap(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
     return ev.report.error("QS108", "`overlap` stands only in the score of an attention block", node.span)
 
 
-def _not_here(what: str) -> Function:
-    def function(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
-        return ev.report.error("QS108", f"`{node.base.span.text}` stands only in {what}", node.span)
-
-    return function
-
-
 def _sigmoid(x: float) -> float:
     return 0.5 * (1 + math.tanh(0.5 * x))
 
@@ -608,7 +601,4 @@ FUNCTIONS: Mapping[str, Function] = {
     "probs": _probs,
     "prob_of": _prob_of,
     "overlap": _overlap,
-    "normal": _not_here("the initial value of a parameter"),
-    "uniform": _not_here("the initial value of a parameter"),
-    "glorot": _not_here("the initial value of a parameter"),
 }
