@@ -229,6 +229,15 @@ def damaged(file: str, reason: str) -> Diagnostic:
     return error("QS933", f"{file} is damaged: {reason}", help="restore the file, or train again")
 
 
+def changed_file(file: str, expected: str, found: str) -> Diagnostic:
+    return error(
+        "QS933",
+        f"{file} is damaged: it is not the file that the run wrote",
+        expected=f"the SHA-256 {expected[:16]}..., as run.json says; it has {found[:16]}...",
+        help="restore the file, or train again",
+    )
+
+
 def changed_source(file: str) -> Diagnostic:
     return error(
         "QS934",

@@ -55,9 +55,10 @@ class RunFolder:
             atomic.make_folder(file.parent)
             atomic.write(file, text.encode("utf-8"))
         atomic.write(path / "model.qsan", sources[info.entry].encode("utf-8"))
-        atomic.write(path / "vocabulary.json", _coding_json(coding))
+        content = _coding_json(coding)
+        atomic.write(path / "vocabulary.json", content)
         folder = cls(path, info)
-        folder.note(info)
+        folder.note(replace(info, written=(("vocabulary.json", hashlib.sha256(content).hexdigest()),)))
         return folder
 
     @classmethod
@@ -85,10 +86,20 @@ class RunFolder:
         return texts
 
     def coding(self) -> Coding:
-        return _coding(Fields.read(self.path / "vocabulary.json", CODING_KIND, CODING_VERSION))
+        """What the words, labels and columns meant in training."""
+        self._check("vocabulary.json")
+        fields = Fields.read(self.path / "vocabulary.json", CODING_KIND, CODING_VERSION)
+        coding = _coding(fields)
+        for size in self.info.sizes:
+            rows = None if coding.vocabulary is None or size.name != "vocab" else coding.vocabulary.size
+            if rows is not None and (rows > size.value or (size.origin == "data" and rows != size.value)):
+                most = "" if size.origin == "data" else "at most "
+                fields.wrong("words", f"a list of {most}{size.value - 1:g} words, but of {rows - 1}: run.json says so")
+        return coding
 
     def weights(self, model: Model) -> dict[str, Floats]:
         """The best weights, fit for the model."""
+        self._check("weights.safetensors")
         return read_weights(self.path / "weights.safetensors", model)
 
     def progress(self, model: Model) -> Progress | None:
@@ -127,16 +138,34 @@ class RunFolder:
         atomic.append(self.path / "metrics.jsonl", checkpoint.epoch_line(epoch))
 
     def mark(self, status: Status) -> None:
-        self.note(replace(self.info, status=status))
+        self.note(replace(self.info, status=status, written=self._settled(status)))
 
     def finish(self, results: Results) -> None:
         """The last word of a run: its results. It cannot be resumed after that."""
-        self.note(replace(self.info, status="finished", results=results))
+        self.note(replace(self.info, status="finished", results=results, written=self._settled("finished")))
 
     def note(self, info: RunInfo) -> None:
         """Replace `run.json`."""
         atomic.write(self.path / "run.json", run_info.to_json(info))
         self.info = info
+
+    def _settled(self, status: Status) -> tuple[tuple[str, str], ...]:
+        """The hashes of the files that do not change in this status.
+
+        The weights change as long as a training runs. A process that is killed leaves the status `running`, and with it
+        no hash that weights of a later epoch could contradict.
+        """
+        others = tuple((name, digest) for name, digest in self.info.written if name != "weights.safetensors")
+        file = self.path / "weights.safetensors"
+        if status == "running" or not file.exists():
+            return others
+        return (*others, (file.name, hashlib.sha256(atomic.read(file)).hexdigest()))
+
+    def _check(self, name: str) -> None:
+        expected = dict(self.info.written).get(name)
+        found = hashlib.sha256(atomic.read(self.path / name)).hexdigest()
+        if expected is not None and found != expected:
+            raise errors.fail(errors.changed_file(str(self.path / name), expected, found))
 
 
 def hashes(sources: Mapping[str, str]) -> dict[str, str]:

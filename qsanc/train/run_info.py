@@ -47,7 +47,8 @@ class RunInfo:
     """`files` are the names of the source files under `source/` with their SHA-256; `entry` is the one with `model`.
 
     `gradient` is the method as chosen, `plan` says how the circuits are executed, `settings` are further settings of
-    the caller, and `parts` the number of records of each part of the data.
+    the caller, and `parts` the number of records of each part of the data. `written` are the SHA-256 of files beside
+    `run.json` that do not change any more, by name: `weights.safetensors` is among them only while nothing trains.
     """
 
     model: str
@@ -65,6 +66,7 @@ class RunInfo:
     parts: tuple[tuple[str, int], ...] = ()
     status: Status = "running"
     results: Results | None = None
+    written: tuple[tuple[str, str], ...] = ()
 
 
 def to_json(info: RunInfo) -> bytes:
@@ -93,6 +95,7 @@ def to_json(info: RunInfo) -> bytes:
             {"part": data.part, "file": data.file, "sha256": data.digest, "records": data.records} for data in info.data
         ],
         "parts": dict(info.parts),
+        "written": dict(info.written),
         "plan": info.plan,
     }
     if results is not None:
@@ -135,6 +138,9 @@ def from_json(path: Path) -> RunInfo:
         tuple((name, parts.integer(name, 0)) for name in parts.names()),
         cast(Status, fields.one_of("status", get_args(Status))),
         _results(fields) if fields.has("best_epoch") else None,
+        tuple((name, fields.inner("written").text(name)) for name in fields.inner("written").names())
+        if fields.has("written")
+        else (),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from contextlib import suppress
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from toys import MeanEmbedding, text_model, text_records
 
 from qsanc.diagnostics import QsanError
-from qsanc.ir.program import Optimizer, Recipe, SizeValue
+from qsanc.ir.program import Optimizer, Recipe, SizeOrigin, SizeValue
 from qsanc.train import atomic
 from qsanc.train.data import Coding
 from qsanc.train.labels import Labels
@@ -77,14 +78,17 @@ def read_all(path: Path) -> None:
 
 def test_everything_reads_back(trained: Path, tmp_path: Path) -> None:
     folder = RunFolder.open(copy(trained, tmp_path))
-    assert folder.info == INFO
+    assert replace(folder.info, written=()) == INFO
     assert folder.sources() == SOURCES
     assert folder.entry.read_bytes() == (tmp_path / "model.qsan").read_bytes() == SOURCES["toy.qsan"].encode()
     assert folder.coding() == CODING
     assert folder.progress(MODEL).epoch == 2
     results = Results(1, 2, 6, 0.5, True, REPORT, REPORT, (("majority", replace(REPORT, loss=None)),))
     folder.finish(results)
-    assert RunFolder.open(tmp_path).info == replace(INFO, status="finished", results=results)
+    read = RunFolder.open(tmp_path).info
+    assert replace(read, written=()) == replace(INFO, status="finished", results=results)
+    for name in ("vocabulary.json", "weights.safetensors"):
+        assert dict(read.written)[name] == hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
     run = json.loads((tmp_path / "run.json").read_text())
     assert run["test"]["accuracy"] == 0.5
     assert run["source"]["sha256"] == hashes(SOURCES)["toy.qsan"]
@@ -236,10 +240,78 @@ def test_damaged_files(trained: Path, tmp_path: Path, file: str, change, code: s
         after = change(before)
         assert after != before
         (run / file).write_bytes(after)
+        if file == "vocabulary.json":
+            as_if_written(run, file)
     with pytest.raises(QsanError) as caught:
         read_all(run)
     assert [found.code for found in caught.value.diagnostics[:1]] == [code]
     assert Path(file).name in str(caught.value)
+
+
+def as_if_written(run: Path, name: str) -> None:
+    """Let run.json hold the hash of a file as it is now."""
+    value = json.loads((run / "run.json").read_text())
+    value["written"][name] = hashlib.sha256((run / name).read_bytes()).hexdigest()
+    (run / "run.json").write_text(json.dumps(value))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("vocabulary.json", b'"a",', b'"b",'),
+        ("vocabulary.json", b'"a",\n    "it\'s"', b'"it\'s",\n    "a"'),
+        ("vocabulary.json", b'"truncate": true', b'"truncate": false'),
+        ("weights.safetensors", b"", b""),
+    ],
+)
+def test_whole_files_that_the_run_did_not_write(
+    trained: Path, tmp_path: Path, file: str, old: bytes, new: bytes
+) -> None:
+    run = copy(trained, tmp_path)
+    RunFolder.open(run).mark("interrupted")
+    before = (run / file).read_bytes()
+    after = before.replace(old, new) if old else packed({"emb": np.zeros((5, 2)), "b": np.zeros(())})
+    assert after != before
+    (run / file).write_bytes(after)
+    with pytest.raises(QsanError) as caught:
+        read_all(run)
+    [found] = caught.value.diagnostics
+    digest = dict(RunFolder.open(run).info.written)[file]
+    assert found.code == "QS933"
+    assert file in found.title
+    assert digest[:16] in found.expected
+
+
+@pytest.mark.parametrize(
+    ("origin", "vocab", "fits"), [("data", 3, True), ("data", 4, False), ("set", 4, True), ("set", 2, False)]
+)
+def test_the_vocabulary_has_the_recorded_size(tmp_path: Path, origin: SizeOrigin, vocab: int, fits: bool) -> None:
+    folder = RunFolder.create(
+        tmp_path / "run", replace(INFO, sizes=(SizeValue("vocab", vocab, origin),)), SOURCES, CODING
+    )
+    if fits:
+        assert folder.coding() == CODING
+    else:
+        with pytest.raises(QsanError, match=f"QS933.*words.*{vocab - 1} words, but of 2"):
+            folder.coding()
+
+
+def test_while_a_training_runs_its_weights_may_change(trained: Path, tmp_path: Path) -> None:
+    run = RunFolder.open(copy(trained, tmp_path))
+    run.mark("interrupted")
+    assert "weights.safetensors" in dict(run.info.written)
+    run.mark("running")
+    progress = run.progress(MODEL)
+    run.keep(replace(progress, best={**progress.best, "b": progress.best["b"] + 1}))
+    assert float(RunFolder.open(tmp_path).weights(MODEL)["b"]) == float(progress.best["b"] + 1)
+
+
+def test_a_run_of_before_the_hashes_is_read(trained: Path, tmp_path: Path) -> None:
+    run = copy(trained, tmp_path)
+    value = json.loads((run / "run.json").read_text())
+    del value["written"]
+    (run / "run.json").write_text(json.dumps(value))
+    read_all(run)
 
 
 @given(st.data())
