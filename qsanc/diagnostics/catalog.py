@@ -96,6 +96,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "QS936": "file cannot be written",
         "QS937": "file of a newer qsanc",
         "QS938": "the run is finished",
+        "QS939": "another process is writing this run",
     }
 )
 

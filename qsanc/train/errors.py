@@ -268,3 +268,11 @@ def finished_run(path: str) -> Diagnostic:
         f"the run in {path} is finished: its test part has been read",
         help="train into a new folder",
     )
+
+
+def run_in_use(path: str) -> Diagnostic:
+    return error(
+        "QS939",
+        f"another process is writing the run in {path}",
+        help="wait for it or stop it, then go on with --resume",
+    )

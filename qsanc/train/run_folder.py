@@ -7,19 +7,21 @@ vocabulary.json      words, labels and columns: what turns text into numbers
 model.qsan           the source, for reading
 source/              the source with all that it imports, for loading
 checkpoint/          where to go on from                          `checkpoint`
+lock                 held while a training writes here            `lock`
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from qsanc.diagnostics import CompilerBug
 from qsanc.ir.program import Model
 from qsanc.target import Floats
-from qsanc.train import atomic, checkpoint, errors, run_info
+from qsanc.train import atomic, checkpoint, errors, lock, run_info
 from qsanc.train.data import Coding
 from qsanc.train.json_fields import Fields, Json, file_text
 from qsanc.train.labels import Labels
@@ -67,6 +69,13 @@ class RunFolder:
         if not path.is_dir():
             raise errors.fail(errors.not_a_run(str(path), "run.json"))
         return cls(path, run_info.from_json(path / "run.json"))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Written by this process alone, as the run stands now. Raises QsanError (QS939) if it is taken."""
+        with lock.held(self.path):
+            self.info = run_info.from_json(self.path / "run.json")
+            yield
 
     @property
     def entry(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from importlib import resources
 
@@ -38,8 +39,16 @@ def carry_out(
 ) -> Outcome:
     """Train, from where the run was stopped if it was; then train the controls, and finish the run.
 
-    Raises what `fit` raises, after noting in the run how it ended.
+    Raises what `fit` raises, after noting in the run how it ended, and QsanError (QS939) for a run that another process
+    is writing.
     """
+    with run.held() if run is not None else nullcontext():
+        return _carried_out(task, backend, run, observer, controls)
+
+
+def _carried_out(
+    task: Task, backend: Backend, run: RunFolder | None, observer: Observer | None, controls: bool
+) -> Outcome:
     progress = run.progress(task.model) if run is not None else None
     if run is not None:
         run.mark("running")
