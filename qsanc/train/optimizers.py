@@ -128,12 +128,16 @@ def rule_of(optimizer: Optimizer) -> Adam | Sgd | Spsa:
 def advance(
     model: Model, rule: Rule, values: Arrays, gradient: Arrays, state: State
 ) -> tuple[dict[str, Floats], State]:
-    """One step of the parameters that are not frozen, each then projected into its range."""
+    """One step of the parameters that are not frozen, each then projected into its range.
+
+    A step too large gives numbers that are not finite, without a warning: whoever steps looks at them.
+    """
     free = {parameter.name: values[parameter.name] for parameter in model.parameters if not parameter.frozen}
-    moved, after = rule.step(free, gradient, state)
-    projected = {
-        parameter.name: project(parameter, moved[parameter.name])
-        for parameter in model.parameters
-        if not parameter.frozen
-    }
+    with np.errstate(all="ignore"):
+        moved, after = rule.step(free, gradient, state)
+        projected = {
+            parameter.name: project(parameter, moved[parameter.name])
+            for parameter in model.parameters
+            if not parameter.frozen
+        }
     return {**values, **projected}, after

@@ -160,3 +160,12 @@ def test_foreign_weights_that_do_not_fit(change: dict, says: str) -> None:
     arrays = {k: v for k, v in {**initial(model, 0), **change}.items() if v is not None}
     with pytest.raises(QsanError, match=says):
         fitted(model, arrays, origin="there")
+
+
+def test_a_step_too_large_is_not_finite_and_warns_of_nothing(recwarn: pytest.WarningsRecorder) -> None:
+    model = bowl_model(Recipe())
+    values = {parameter.name: np.full(parameter.shape, 1e10) for parameter in model.parameters}
+    rule = Sgd(lr=1e300)
+    moved, _ = advance(model, rule, values, {name: value * 10 for name, value in values.items()}, rule.start(values))
+    assert not all(np.isfinite(value).all() for value in moved.values())
+    assert not recwarn.list
