@@ -96,9 +96,9 @@ class RunFolder:
 
     def coding(self) -> Coding:
         """What the words, labels and columns meant in training."""
-        self._check("vocabulary.json")
         fields = Fields.read(self.path / "vocabulary.json", CODING_KIND, CODING_VERSION)
         coding = _coding(fields)
+        self._check("vocabulary.json")
         for size in self.info.sizes:
             rows = None if coding.vocabulary is None or size.name != "vocab" else coding.vocabulary.size
             if rows is not None and (rows > size.value or (size.origin == "data" and rows != size.value)):
@@ -108,8 +108,9 @@ class RunFolder:
 
     def weights(self, model: Model) -> dict[str, Floats]:
         """The best weights, fit for the model."""
+        weights = read_weights(self.path / "weights.safetensors", model)
         self._check("weights.safetensors")
-        return read_weights(self.path / "weights.safetensors", model)
+        return weights
 
     def progress(self, model: Model) -> Progress | None:
         """Where to go on from (None: from the start), with `metrics.jsonl` set back to there.

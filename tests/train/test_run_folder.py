@@ -270,7 +270,8 @@ def test_whole_files_that_the_run_did_not_write(
     run = copy(trained, tmp_path)
     RunFolder.open(run).mark("interrupted")
     before = (run / file).read_bytes()
-    after = before.replace(old, new) if old else packed({"emb": np.zeros((5, 2)), "b": np.zeros(())})
+    weights = RunFolder.open(run).weights(MODEL)
+    after = before.replace(old, new) if old else packed({name: array + 1 for name, array in weights.items()})
     assert after != before
     (run / file).write_bytes(after)
     with pytest.raises(QsanError) as caught:
