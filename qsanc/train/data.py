@@ -171,7 +171,7 @@ def _strata(model: Model, table: Table, chosen: Mapping[str, str]) -> Ints:
     findings.raise_any()
     for field in model.fields:
         if field.role == "label" and field.classes is not None:
-            spelled = [str(cell).strip() for cell in table.columns[names[field.name][0]]]
+            spelled = [labels.key_of(cell) for cell in table.columns[names[field.name][0]]]
             order = {text: place for place, text in enumerate(sorted(set(spelled)))}
             return np.array([order[text] for text in spelled], dtype=np.int64)
     return np.zeros(table.rows, dtype=np.int64)

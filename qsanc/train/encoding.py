@@ -73,10 +73,13 @@ def _sentences(
             findings.add("QS914", f"the text in column `{column}` is missing", row, column)
         elif isinstance(cell, tuple):
             ids = _word_numbers(cell, field.low or 0, high, row, column, findings)
+        elif not isinstance(cell, str):
+            title = f"{errors.shown(cell)} in column `{column}` is no text"
+            findings.add("QS909", title, row, column, expected="a text, or a list of word numbers")
         elif vocabulary is None:
             findings.append(errors.no_vocabulary(field.name, findings.place(row, column)))
         else:
-            ids = vocabulary.numbers(str(cell))
+            ids = vocabulary.numbers(cell)
             if not ids and dim.low > 0:
                 findings.add("QS910", "no word in this text", row, column, help="a word is made of a-z, 0-9 and '")
         if len(ids) > 0:

@@ -36,8 +36,8 @@ def fail(diagnostic: Diagnostic) -> QsanError:
 
 
 def shown(value: object, most: int = 60) -> str:
-    """A value as it stands in a message: quoted if text, never longer than `most` characters."""
-    text = repr(value)
+    """A value as it stands in a message: quoted if text, a list if a sequence, never longer than `most` characters."""
+    text = str(value).lower() if isinstance(value, bool) else repr(list(value) if isinstance(value, tuple) else value)
     return text if len(text) <= most else text[: most - 4] + "..." + text[0]
 
 

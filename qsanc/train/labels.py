@@ -1,5 +1,7 @@
 """Labels as classes. Labels that are all numbers are ordered as numbers, else as text; their place is their class.
 
+A number has one name, however it is spelled: `0`, `0.0` and `-0` are the label `0`.
+
 Where fewer labels occur than there are classes, and all are whole numbers 0 <= k < classes, label k is class k.
 """
 
@@ -11,7 +13,7 @@ from dataclasses import dataclass, field
 
 from qsanc.diagnostics import Diagnostic
 from qsanc.train import errors
-from qsanc.train.tables import Cell, Findings
+from qsanc.train.tables import Cell, Findings, Nested
 
 
 def number(cell: Cell) -> float | None:
@@ -34,9 +36,20 @@ def _spelled(cell: Cell) -> str | None:
     """The text of a label, None where it is missing or is no label at all."""
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    if cell is None or isinstance(cell, tuple):
+    if cell is None or isinstance(cell, tuple | Nested):
         return None
-    return str(cell).strip() or None
+    return name_of(float(cell)) if isinstance(cell, float) else str(cell).strip() or None
+
+
+def name_of(value: float) -> str:
+    """The one name of a number: without a point where it is whole."""
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+
+
+def key_of(cell: Cell) -> str:
+    """The same for all spellings of one label."""
+    value = None if isinstance(cell, bool) else number(cell)
+    return str(_spelled(cell)) if value is None else name_of(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +91,12 @@ def learn(cells: Sequence[Cell], rows: Sequence[int], column: str, classes: int 
         text = _spelled(cells[row])
         if text is None:
             wrong += 1
-            findings.add("QS914", f"the label in column `{column}` is missing", row, column)
+            cell = cells[row]
+            if isinstance(cell, tuple | Nested):
+                title = f"{errors.shown(cell)} in column `{column}` is no label"
+                findings.add("QS909", title, row, column, expected="a text, a number, true or false")
+            else:
+                findings.add("QS914", f"the label in column `{column}` is missing", row, column)
         else:
             first.setdefault(text, row)
     values = {text: number(text) for text in first}
@@ -88,14 +106,16 @@ def learn(cells: Sequence[Cell], rows: Sequence[int], column: str, classes: int 
             if value is None or not math.isfinite(value):
                 wrong += 1
                 findings.add("QS912", f"the label {text} is not finite", first[text], column)
-        distinct: dict[float, str] = {}
-        for text, value in values.items():
-            distinct.setdefault(value or 0.0, text)
-        names = [distinct[value] for value in sorted(distinct)]
+    if wrong:
+        return Labels(tuple(first), False)
+    if numeric:
+        spelled, first = first, {}
+        for text, row in spelled.items():
+            first.setdefault(key_of(text), row)
+        values = {text: number(text) for text in first}
+        names = sorted(first, key=float)
     else:
         names = sorted(first)
-    if wrong:
-        return Labels(tuple(names), False)
     whole = numeric and classes is not None and all(_is_class(values[name], classes) for name in names)
     if classes is not None and classes > len(names) > 1 and whole:
         return Labels(tuple(str(k) for k in range(classes)), True)

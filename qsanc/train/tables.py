@@ -21,7 +21,7 @@ from qsanc.diagnostics import Diagnostic, Note, QsanError
 from qsanc.source import Source, Span
 from qsanc.train import errors
 
-Cell: TypeAlias = "str | int | float | bool | tuple[Cell, ...] | None"
+Cell: TypeAlias = "str | int | float | bool | tuple[Cell, ...] | Nested | None"
 Format: TypeAlias = Literal["tsv", "csv", "jsonl"]
 
 LARGEST = 512 * 2**20
@@ -32,6 +32,16 @@ SHOWN = 20
 
 _FIELD = re.compile(r'"(?:[^"]++|"")*+"|[^",\r\n]*+')
 _CSV_NEWLINE = re.compile(r"\r?\n")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Nested:
+    """A JSON object as a cell, which no field reads: its text, for messages."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -332,7 +342,7 @@ def _jsonl(name: str, text: str, digest: str) -> Table:
             except ValueError:
                 reason = "this line holds a number of too many digits"
             if not reason and not isinstance(record, dict):
-                reason = f"this line is not a JSON object but {errors.shown(record)}"
+                reason = f"this line is not a JSON object but {_kind(record)}"
             if reason:
                 source = source or Source(name, text)
                 span = source.span(offset, offset + len(line.rstrip("\r")))
@@ -350,11 +360,19 @@ def _jsonl(name: str, text: str, digest: str) -> Table:
     return Table(name, columns, len(records), text, starts, ends, "jsonl", digest)
 
 
+def _kind(value: object) -> str:
+    if isinstance(value, list):
+        return "an array"
+    if isinstance(value, str):
+        return "a text"
+    return json.dumps(value) if value is None or isinstance(value, bool) else "a number"
+
+
 def _cell_of_json(value: object) -> Cell:
     if isinstance(value, list):
         return tuple(_cell_of_json(item) for item in value)
     if isinstance(value, dict):
-        return json.dumps(value)
+        return Nested(json.dumps(value, ensure_ascii=False))
     return value if isinstance(value, str | bool | int | float) else None
 
 

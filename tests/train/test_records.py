@@ -137,3 +137,23 @@ def test_batches_hold_the_same_sentences(count: int, data: st.DataObject) -> Non
     start = data.draw(st.integers(0, len(order) - 1))
     stop = data.draw(st.integers(start, len(order) + 3))
     assert sentences(taken.slice(start, stop)) == sentences(taken)[start:stop]
+
+
+@pytest.mark.parametrize(
+    ("cells", "names"),
+    [
+        ([0.0, 1, 0], ("0", "1")),
+        ([1, 0, 0.0], ("0", "1")),
+        (["0.0", "1", "-0"], ("0", "1")),
+        ([0.5, "0.50", 1e300], ("0.5", "1e+300")),
+        ([True, False, True], ("false", "true")),
+        (["a", 1.0, "1"], ("1", "a")),
+    ],
+)
+def test_a_number_is_one_label_however_it_is_spelled(cells: list, names: tuple[str, ...]) -> None:
+    for order in (cells, cells[::-1]):
+        part = Part.whole(table_of({"text": ["a"] * 3, "label": order}))
+        coding = learn(TEXT, part)
+        assert coding.labels is not None
+        assert coding.labels.names == names
+        assert encode(TEXT, part, coding).columns["label"].tolist() == [coding.labels.find(cell) for cell in order]
