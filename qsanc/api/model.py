@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,6 +18,7 @@ from qsanc.api.parameters import Parameters
 from qsanc.check.imports import load as load_file
 from qsanc.check.module import Module
 from qsanc.driver import Compiled, compile_entry
+from qsanc.ir.program import DataField
 from qsanc.target import Backend, Context, Floats
 from qsanc.train import errors
 from qsanc.train.data import Coding, Part
@@ -30,7 +32,7 @@ from qsanc.train.progress import History, Report
 from qsanc.train.records import ONE, Records
 from qsanc.train.run_folder import RunFolder
 from qsanc.train.saving import save_model
-from qsanc.train.tables import Table, table_of
+from qsanc.train.tables import Findings, Table, table_of
 from qsanc.train.task import Choices, Grad, Tables, assemble, method_for, objective_of
 from qsanc.train.words import Vocabulary
 
@@ -174,23 +176,35 @@ class Model:
         self._become(task.compiled, history.parameters)
         return history
 
-    def predict_proba(self, inputs: Inputs) -> Floats:
+    def predict_proba(
+        self, inputs: Inputs | Table, *, columns: Mapping[str, str] | None = None, truncate: bool = False
+    ) -> Floats:
         """The probability of each class, float64[record, class]; classes are in the order of `classes`.
 
-        `inputs` are texts, lists of word numbers, or rows of numbers. Raises QsanError for what cannot be read, and for
-        a model without classes.
+        `inputs` are texts, lists of word numbers, rows of numbers, or a table as `read_table` gives it, whose label
+        column is not read. `columns` names the columns of fields of a table, `truncate` cuts long sentences. Raises
+        QsanError for what cannot be read, and for a model without classes.
         """
         classes = label_of(self._model)[1]
         if classes is None:
             raise errors.fail(errors.bad_setting(f"the model `{self.name}` has no classes", help="use predict"))
-        return by_class(self._predicted(inputs), classes)
+        return by_class(self._predicted(inputs, columns, truncate), classes)
 
-    def predict(self, inputs: Inputs | None = None) -> NDArray[np.generic]:
-        """The likeliest label of each record; where there are no classes the predicted value itself, [record, ...]."""
+    def predict(
+        self,
+        inputs: Inputs | Table | None = None,
+        *,
+        columns: Mapping[str, str] | None = None,
+        truncate: bool = False,
+    ) -> NDArray[np.generic]:
+        """The likeliest label of each record; where there are no classes the predicted value itself, [record, ...].
+
+        Records are given as to `predict_proba`; a model without data takes none.
+        """
         classes = label_of(self._model)[1]
         if classes is None:
-            return self._predicted(inputs)
-        return np.asarray(self.classes)[chosen_class(self._predicted(inputs), classes)]
+            return self._predicted(inputs, columns, truncate)
+        return np.asarray(self.classes)[chosen_class(self._predicted(inputs, columns, truncate), classes)]
 
     @property
     def classes(self) -> tuple[object, ...]:
@@ -214,10 +228,32 @@ class Model:
         wrt = trained(self._model)
         return dict(objective.gradient(self._params, records, wrt=wrt, context=Context(purpose="gradient"))[1])
 
-    def evaluate(self, table: Table, *, columns: Mapping[str, str] | None = None) -> Report:
-        """Mean loss and metrics on labelled records, as `read_table` gives them. Raises QsanError."""
+    def lines(self, texts: Sequence[str], name: str) -> Table:
+        """Records written as texts, one a line: sentences, or the numbers of the only field in order, as `0.1, 0.2`.
+
+        `name` stands for the lines in messages. Raises QsanError for a blank line and for a model with several fields.
+        """
+        field = self._single("give a data file with a column for each field")
+        texts = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+        ends = [end - 1 for end in accumulate(len(text) + 1 for text in texts)]
+        starts = [end - len(text) for end, text in zip(ends, texts, strict=True)]
+        cells = texts if field.role == "tokens" else [tuple(text.replace(",", " ").split()) for text in texts]
+        table = Table(name, {field.name: cells}, len(texts), "\n".join(texts), starts, ends)
+        findings = Findings(table)
+        for row, text in enumerate(texts):
+            if not text.strip():
+                findings.add("QS910", "this line is blank", row, help="each line is a record")
+        findings.raise_any()
+        return table
+
+    def evaluate(self, table: Table, *, columns: Mapping[str, str] | None = None, truncate: bool = False) -> Report:
+        """Mean loss and metrics on labelled records, as `read_table` gives them. Raises QsanError.
+
+        `columns` names the columns of fields, `truncate` cuts long sentences; without them it is as in training.
+        """
         self._settled()
-        coding = self._coding if columns is None else replace(self._coding, columns=tuple(sorted(columns.items())))
+        self._takes_data()
+        coding = self._coding_of(columns, truncate)
         records = encode(self._model, Part.whole(table), replace(coding, labels=coding.labels or self._numbered()))
         outputs = evaluate(self._objective, self._params, records, context=Context(purpose="inference"))
         return report(self._model, outputs, records)
@@ -283,14 +319,24 @@ class Model:
                 )
             )
 
-    def _predicted(self, inputs: Inputs | None) -> Floats:
+    def _predicted(self, inputs: Inputs | Table | None, columns: Mapping[str, str] | None, truncate: bool) -> Floats:
         self._settled()
-        records = ONE if inputs is None else self._records(inputs)
+        if inputs is None:
+            records = ONE
+        elif isinstance(inputs, Table):
+            self._takes_data()
+            records = encode(self._model, Part.whole(inputs), self._coding_of(columns, truncate), labelled=False)
+        else:
+            records = self._records(inputs, truncate=truncate)
         return predict(self._objective, self._params, records, context=Context(purpose="inference"))
 
-    def _records(self, inputs: Inputs, labels: Sequence[object] | None = None) -> Records:
+    def _coding_of(self, columns: Mapping[str, str] | None, truncate: bool) -> Coding:
+        chosen = self._coding.columns if columns is None else tuple(sorted(columns.items()))
+        return replace(self._coding, columns=chosen, truncate=truncate or self._coding.truncate)
+
+    def _records(self, inputs: Inputs, labels: Sequence[object] | None = None, *, truncate: bool = False) -> Records:
         table = table_of(self._columns(inputs, labels))
-        coding = replace(self._coding, columns=(), labels=self._coding.labels or self._numbered())
+        coding = replace(self._coding_of({}, truncate), labels=self._coding.labels or self._numbered())
         return encode(self._model, Part.whole(table), coding, labelled=labels is not None)
 
     def _numbered(self) -> Labels:
@@ -298,20 +344,31 @@ class Model:
         return Labels(tuple(map(str, range(label_of(self._model)[1] or 0))), numeric=True)
 
     def _columns(self, inputs: Inputs, labels: Sequence[object] | None = None) -> dict[str, Sequence[object]]:
-        fields = [field for field in self._model.fields if field.role != "label"]
+        self._takes_data()
         if isinstance(inputs, str):
             raise errors.fail(errors.bad_setting("one text where several records belong", help="give a list: [text]"))
         if isinstance(inputs, Mapping):
             columns: dict[str, Sequence[object]] = dict(inputs)
-        elif len(fields) == 1:
-            columns = {fields[0].name: list(inputs)}
         else:
-            names = errors.listed(field.name for field in fields)
-            raise errors.fail(errors.bad_setting(f"the model `{self.name}` has the fields {names}", "columns by field"))
+            columns = {self._single("give columns by field").name: list(inputs)}
         label = label_of(self._model)[0]
         if labels is not None and label is not None:
             columns[label] = list(labels)
         return columns
+
+    def _single(self, help: str) -> DataField:
+        """The only field beside the label."""
+        self._takes_data()
+        fields = [field for field in self._model.fields if field.role != "label"]
+        if len(fields) != 1:
+            names = errors.listed(field.name for field in fields)
+            raise errors.fail(errors.bad_setting(f"the model `{self.name}` has the fields {names}", help=help))
+        return fields[0]
+
+    def _takes_data(self) -> None:
+        if not self._model.fields:
+            title = f"the model `{self.name}` has no data block: there are no records to evaluate or to predict"
+            raise errors.fail(errors.error("QS923", title, help="`qsanc train` prints the result of its training"))
 
 
 def _one(record: str | Sequence[int] | NDArray[np.generic]) -> Inputs:

@@ -19,10 +19,12 @@ from qsanc.train.tables import read_table
 @click.option("--data", required=True, type=options.file, help="A .tsv, .csv or .jsonl file with labels.")
 @click.option("--backend", help="Where circuits run, ENTRY[:TARGET]; by default as in training.")
 @options.columns
+@options.truncate
 @options.as_json
-def command(run: Path, data: Path, backend: str | None, columns: dict[str, str], as_json: bool) -> int:
+def command(run: Path, data: Path, backend: str | None, columns: dict[str, str], truncate: bool, as_json: bool) -> int:
     """Evaluate a trained model on a data file of its own."""
-    report = load_run(run, backend=backend).evaluate(read_table(data), columns=columns or None)
+    model = load_run(run, backend=backend)
+    report = model.evaluate(read_table(data), columns=columns or None, truncate=truncate)
     if as_json:
         print_json({"data": str(data), "report": report_json(report)})
     else:

@@ -90,6 +90,10 @@ def shots(function: F) -> F:
     )
 
 
+def truncate(function: F) -> F:
+    return click.option("--truncate", is_flag=True, help="Cut sentences that are too long.")(function)
+
+
 file = click.Path(path_type=Path)
 
 

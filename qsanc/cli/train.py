@@ -47,7 +47,7 @@ from qsanc.train.task import Choices, Grad, PartName, Tables, Task, assemble
 @options.shots
 @click.option("--independent-shots", is_flag=True, help="Sample equal tokens each by itself.")
 @options.columns
-@click.option("--truncate", is_flag=True, help="Cut sentences that are too long.")
+@options.truncate
 @click.option("--no-controls", is_flag=True, help="Do not train the control models beside it.")
 @options.as_json
 def command(

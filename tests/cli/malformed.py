@@ -284,7 +284,7 @@ CASES = (
     folder("weights are noise", {"weights.safetensors": bytes(range(256)) * 8}, "weights.safetensors"),
     folder("source was changed", {"model.qsan": READER.replace("0.1", "0.2")}, "model.qsan"),
     folder("source is broken", {"model.qsan": READER[:80]}, "model.qsan"),
-    folder("prediction without a word", {}, "record 0", command="predict {run} '!!!'"),
+    folder("prediction without a word", {}, "<arguments>:1:1", command="predict {run} '!!!'"),
     folder("prediction of a long sentence", {}, "truncate", command="predict {run} 'a b c d e f g'"),
     folder("evaluation of other data", {"other.tsv": NUMBERS}, "other.tsv", command="eval {run} --data {run}/other.tsv"),
     folder("output over a run", {"t.tsv": TEXTS, "t.qsan": READER}, "run", command="train {run}/t.qsan --data {run}/t.tsv --out {run}"),

@@ -164,9 +164,64 @@ def test_train_evaluate_and_predict(
     (prediction,) = json.loads(capsys.readouterr().out)["predictions"]
     assert prediction["label"] == 1
     assert prediction["probabilities"]["1"] > 0.5
-    monkeypatch.setattr(sys, "stdin", io.StringIO("patient chef bakes spicy bread\n\nquick student tests script\n"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("patient chef bakes spicy bread\nquick student tests script\n"))
     assert main(["predict", str(run), "-"]) == 0
     assert [line.split("\t")[0] for line in lines(capsys)] == ["1", "0"]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("patient chef bakes spicy bread\n\nquick student tests script\n"))
+    assert main(["predict", str(run), "-"]) == 1
+    captured = capsys.readouterr()
+    assert "<stdin>:2:1" in captured.err
+    assert captured.out == ""
+
+    assert main(["predict", str(run), "--data", str(data)]) == 0
+    assert len(lines(capsys)) == 130
+    unlabelled = tmp_path / "some.jsonl"
+    unlabelled.write_text('{"text": "patient chef bakes spicy bread"}\n')
+    assert main(["predict", str(run), "--data", str(unlabelled), "--json"]) == 0
+    (again,) = json.loads(capsys.readouterr().out)["predictions"]
+    assert again == {"record": 1} | {name: prediction[name] for name in ("label", "probabilities")}
+
+    long = " ".join(["chef"] * 1000)
+    assert main(["predict", str(run), long]) == 1
+    assert "--truncate" in capsys.readouterr().err
+    assert main(["predict", str(run), long, "--truncate"]) == 0
+
+
+def test_predict_with_a_model_of_numbers(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, run, bare = root / "models" / "data" / "two_moons.csv", str(tmp_path / "run"), tmp_path / "bare.tsv"
+    arguments = ["--data", str(data), "--out", run, "--epochs", "2", "--no-controls", "--json"]
+    assert main(["train", str(root / "models" / "vqc.qsan"), *arguments]) == 0
+    bare.write_text("x_0\tx_1\n1.7632\t-0.4208\n0.8352\t-1.1775\n")
+    capsys.readouterr()
+    assert main(["predict", run, "--data", str(bare)]) == 0
+    by_file = lines(capsys)
+    assert main(["predict", run, "--data", str(data)]) == 0
+    assert lines(capsys)[:2] == by_file
+    assert main(["predict", run, "1.7632 -0.4208", "0.8352,-1.1775"]) == 0
+    assert [line.rsplit("\t", 1)[0] for line in lines(capsys)] == by_file
+    for text, told in (("0.1", "QS912"), ("0.1 north", "'north' is no number"), ("0.1 4", "QS913"), (" ", "blank")):
+        assert main(["predict", run, "0 0", text]) == 1
+        message = capsys.readouterr().err
+        assert told in message
+        assert "<arguments>:2:1" in message
+    assert main(["predict", run, "0 0", "--data", str(data)]) == 2
+
+
+def test_a_model_without_data_predicts_nothing(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, data = str(tmp_path / "run"), str(root / "models" / "data" / "two_moons.csv")
+    assert main(["train", str(root / "models" / "vqe_h2.qsan"), "--epochs", "1", "--out", run]) == 0
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    for arguments in (
+        ["predict", run],
+        ["predict", run, "x"],
+        ["predict", run, "--data", data],
+        ["eval", run, "--data", data],
+    ):
+        capsys.readouterr()
+        assert main(arguments) == 1
+        assert "QS923" in capsys.readouterr().err
 
 
 def test_train_speaks_json(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
