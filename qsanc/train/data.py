@@ -6,7 +6,7 @@
 
 Columns. A token field reads the column `text` (several token fields read those of their own names), the label reads
 `label`, a number reads the column of its name, an array x reads x_0, x_1, ... (x_0_0, ... for two axes) or one column x
-of lists. `--column FIELD=NAME` replaces the name.
+of lists. `--column FIELD=NAME` replaces the name, and `--column x_0=NAME` that of one column of an array.
 """
 
 from __future__ import annotations
@@ -134,8 +134,9 @@ def columns_of(
 ) -> dict[str, tuple[str, ...]]:
     """The columns that each field reads; what is missing goes to `findings`."""
     if labelled:
+        known = {field.name for field in fields}.union(*(_spread(field.name, field.type.static) for field in fields))
         for name in chosen:
-            if name not in [field.name for field in fields]:
+            if name not in known:
                 findings.append(errors.unknown_field(name, [field.name for field in fields]))
     lone = sum(field.role == "tokens" for field in fields) == 1
     names: dict[str, tuple[str, ...]] = {}
@@ -144,12 +145,17 @@ def columns_of(
         if field.name not in chosen:
             usual = {"tokens": "text" if lone else field.name, "label": "label", "numbers": field.name}[field.role]
             wanted = usual if usual in table.columns or field.name not in table.columns else field.name
+        elements = tuple(_spread(field.name, field.type.static))
         spread = tuple(_spread(wanted, field.type.static))
+        if field.type.static and field.role == "numbers":
+            spread = tuple(chosen.get(own, usual) for own, usual in zip(elements, spread, strict=True))
         names[field.name] = spread if spread[0] in table.columns or wanted not in table.columns else (wanted,)
         for column in names[field.name]:
             if column not in table.columns:
                 present = list(table.columns)
-                findings.append(errors.missing_column(table.name, field.name, column, present, findings.header()))
+                each = elements if field.type.static and field.role == "numbers" else ()
+                header = findings.header()
+                findings.append(errors.missing_column(table.name, field.name, column, present, header, each))
                 break
     return names
 

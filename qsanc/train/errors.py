@@ -58,7 +58,11 @@ def near(name: str, known: Sequence[str]) -> str:
 
 
 def unreadable(name: str, reason: str) -> Diagnostic:
-    return error("QS901", f"cannot read the data file {name}: {reason}")
+    return error(
+        "QS901",
+        f"cannot read the data file {name}: {reason}",
+        help="check the name; for a run whose data was moved, `--resume RUN --data FILE` names its new place",
+    )
 
 
 def unknown_format(name: str) -> Diagnostic:
@@ -100,14 +104,24 @@ def empty(name: str, missing: str) -> Diagnostic:
     return error("QS905", f"the data file {name} holds no {missing}", expected="a header line and one record a line")
 
 
-def missing_column(name: str, field: str, wanted: str, present: Sequence[str], span: Span | None) -> Diagnostic:
+def missing_column(
+    name: str, field: str, wanted: str, present: Sequence[str], span: Span | None, elements: Sequence[str] = ()
+) -> Diagnostic:
+    """`elements` are the names of the columns of an array field, which `--column` takes one by one."""
     guess = near(wanted, present)
+    help = f"name the column with --column {field}=NAME"
+    if elements:
+        each = " ".join(f"--column {element}=NAME" for element in elements[:2])
+        more = f" and so on to {elements[-1]}" if len(elements) > 2 else ""
+        help = f"name the column of each number with {each}{more}, or one column of lists with --column {field}=NAME"
+    if len(present) == 1 and ";" in present[0]:
+        help, guess = "the cells of a .csv file are divided by commas, not by semicolons: write the file so", ""
     return error(
         "QS906",
         f"{name} has no column `{wanted}` for the field `{field}`",
         span,
         notes=(f"columns of the file: {listed(present)}",),
-        help=f"name the column with --column {field}=NAME" + (f"; {guess}" if guess else ""),
+        help=help + (f"; {guess}" if guess else ""),
     )
 
 

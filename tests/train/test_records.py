@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import LABEL, TOKENS, model_of, numbers, text_records
 
+from qsanc.diagnostics import QsanError
 from qsanc.ir.model import Type
 from qsanc.ir.program import DataField, Model, SizeValue
 from qsanc.train.data import Coding, Part, divide, learn
@@ -157,3 +158,15 @@ def test_a_number_is_one_label_however_it_is_spelled(cells: list, names: tuple[s
         assert coding.labels is not None
         assert coding.labels.names == names
         assert encode(TEXT, part, coding).columns["label"].tolist() == [coding.labels.find(cell) for cell in order]
+
+
+def test_each_column_of_an_array_may_be_named_by_hand() -> None:
+    model = model_of(numbers("x", 2), LABEL)
+    part = Part.whole(table_of({"a": [1, 2], "b": [3, 4], "label": [0, 1]}))
+    coding = learn(model, part, columns={"x_0": "b", "x_1": "a"})
+    assert encode(model, part, coding).columns["x"].tolist() == [[3, 1], [4, 2]]
+    with pytest.raises(QsanError) as caught:
+        learn(model, part)
+    assert "--column x_0=NAME --column x_1=NAME, or" in caught.value.diagnostics[0].help
+    with pytest.raises(QsanError, match="QS920"):
+        learn(model, part, columns={"x_0": "b", "x_1": "a", "x_2": "a"})
