@@ -23,6 +23,7 @@ from qsanc.ir.layout import RECORD
 from qsanc.ir.model import Axis, Function, Input, Type
 from qsanc.ir.ops import ShapeError, is_batch_axis
 from qsanc.ir.program import DataField, DimBounds, Distribution, Model, Optimizer, Parameter, Recipe
+from qsanc.source import Span
 from qsanc.syntax import ast
 from qsanc.syntax.walk import names_in
 
@@ -48,6 +49,7 @@ class _ModelBuilder:
         self.dims: list[DimBounds] = []
         self.recipe = Recipe()
         self.predict: Tensor | None = None
+        self.predicted: Span | None = None
         self.declared: dict[str, ast.Node] = {}
         self.inputs: list[tuple[ast.ParamDecl | ast.DataField, Tensor]] = []
 
@@ -90,6 +92,9 @@ class _ModelBuilder:
             return None
         function = self.ev.graph.finish(self.item.name, (("predict", self.predict), ("loss", loss)))
         self._without_path(function)
+        self._without_label(function)
+        if self.ev.report.failed:
+            return None
         model = Model(
             self.item.name,
             tuple(self.parameters),
@@ -122,7 +127,7 @@ class _ModelBuilder:
                     "QS102",
                     f"`{decl.name}` is an axis of the compiler's own",
                     decl.name_span,
-                    help=f"dim S_{decl.name}",
+                    help=f"write `S_{decl.name}`",
                 )
                 self.scope.bind(decl.name, UNKNOWN)
                 continue
@@ -159,7 +164,7 @@ class _ModelBuilder:
                     f"no data field has the axis `{dim.name}`",
                     dim.span,
                     label="its length is nowhere to be seen",
-                    help=f"tokens: int[{dim.name}] in 0..vocab;",
+                    help=f"a field such as `words: int[{dim.name}] in 0..100;` has it",
                 )
 
     def _axes(self, type_: ast.Type) -> tuple[Axis, ...] | None:
@@ -305,7 +310,7 @@ class _ModelBuilder:
                 f"`{decl.name}` is nothing that a data file can hold",
                 decl.type.span,
                 label=shape_text(kind, axes),
-                help="tokens: int[S] in 0..vocab;  x: real[4];  label: bit",
+                help="fields are such as `tokens: int[S] in 0..vocab`, `x: real[4]`, `label: bit`",
             )
             self.scope.bind(decl.name, UNKNOWN)
             return
@@ -326,7 +331,7 @@ class _ModelBuilder:
                 "QS206",
                 "tokens lie in a range such as 0..vocab",
                 decl.span,
-                help=f"{decl.span.text.rstrip(';')} in 0..vocab",
+                help=f"write `{decl.span.text.rstrip(';')} in 0..100;`",
             )
             self.scope.bind(decl.name, UNKNOWN)
             return
@@ -384,7 +389,7 @@ class _ModelBuilder:
                 "a prediction has a known shape",
                 node.value.span,
                 label=describe(tensor),
-                help=f"predict mean({node.value.span.text}, axis = 0)",
+                help=f"write `mean({node.value.span.text}, axis = 0)`",
             )
             tensor = None
         if tensor is not None and (wanted := self._wanted(tensor.type.static)):
@@ -396,6 +401,7 @@ class _ModelBuilder:
                 expected=wanted,
             )
             tensor = None
+        self.predicted = node.value.span
         self.predict = None if tensor is None else self._per_record(self.ev.graph.real(tensor))
         self.scope.bind("predict", self.predict or UNKNOWN, span=node.span)
 
@@ -425,7 +431,7 @@ class _ModelBuilder:
                 "a loss is one number for each record",
                 node.value.span,
                 label=describe(value),
-                help=f"loss sum({node.value.span.text})",
+                help=f"write `sum({node.value.span.text})`",
             )
             return None
         try:
@@ -435,14 +441,24 @@ class _ModelBuilder:
 
     def _without_path(self, function: Function) -> None:
         """QS111 for every parameter that the loss does not depend on."""
-        needed = {function.output("loss")}
-        for operation in reversed(function.body):
-            if any(operation.first <= value < operation.first + len(operation.types) for value in needed):
-                needed.update(operation.inputs)
+        needed = _leading_to(function, "loss")
         for position, value in enumerate(function.inputs):
             if value.role == "parameter" and position not in needed:
                 decl = self.declared[value.name]
                 self.ev.report.warning("QS111", f"the loss does not depend on parameter `{value.name}`", decl.span)
+
+    def _without_label(self, function: Function) -> None:
+        """QS405 where the prediction depends on the label, which nobody has who predicts."""
+        needed = _leading_to(function, "predict")
+        labels = {field.name for field in self.fields if field.role == "label"}
+        for position, value in enumerate(function.inputs):
+            if value.name in labels and position in needed:
+                self.ev.report.error(
+                    "QS405",
+                    f"the prediction depends on the label `{value.name}`",
+                    self.predicted,
+                    label="only the loss may use it",
+                )
 
     # ---- training settings ----------------------------------------------------------------------------------------
 
@@ -462,7 +478,8 @@ class _ModelBuilder:
             elif setting.name in ("epochs", "batch", "seed", "patience"):
                 value = self.ev.integer(node, self.scope, f"`{setting.name}`")
                 if value is not None and (value < 0 or (value == 0 and setting.name in ("batch", "patience"))):
-                    self.ev.report.error("QS203", f"`{setting.name}` must be positive", node.span, label=str(value))
+                    wanted = "must be positive" if setting.name in ("batch", "patience") else "must not be negative"
+                    self.ev.report.error("QS203", f"`{setting.name}` {wanted}", node.span, label=str(value))
                 elif value is not None:
                     chosen[setting.name] = value
         return Recipe(**chosen)
@@ -485,6 +502,15 @@ class _ModelBuilder:
             else:
                 options[key] = float(value)  # type: ignore[arg-type]
         return Optimizer(cast(Literal["adam", "sgd", "spsa"], name), tuple(options.items()))
+
+
+def _leading_to(function: Function, output: str) -> set[int]:
+    """The values that an output is computed from, itself included."""
+    needed = {function.output(output)}
+    for operation in reversed(function.body):
+        if any(operation.first <= value < operation.first + len(operation.types) for value in needed):
+            needed.update(operation.inputs)
+    return needed
 
 
 def _elements(value: Value) -> tuple[float, ...] | None:

@@ -20,9 +20,9 @@ from qsanc.syntax import ast
 Sample = Mapping[str, int | float]
 
 _USUAL = (2, 3, 4)
-_UNUSUAL = (1, 0, 6, 8, 12)
+_UNUSUAL = (1, 5, 6, 7, 8, 12, 16, 20, 0)
 _MOST_SAMPLES = 200
-_MOST_FAILURES = 9
+_MOST_FAILURES = 24
 
 
 def sampled(definition: Definition, sizes: Sample) -> tuple[Diagnostic, ...]:
@@ -39,7 +39,16 @@ def sampled(definition: Definition, sizes: Sample) -> tuple[Diagnostic, ...]:
     failures: list[tuple[Diagnostic, ...]] = []
     refusals: list[tuple[Diagnostic, ...]] = []
     steps = Steps()
+    defaulted = {generic.name for generic in item.generics if generic.default is not None}
+    defaulted |= {param.name for param in item.params if param.default is not None}
+    defaulted -= set(sizes)
+    tried: set[tuple[tuple[str, int | float], ...]] = set()
     for sample in itertools.islice(_samples(definition, sizes), _MOST_SAMPLES):
+        if tuple(sample.items()) in tried:
+            continue
+        tried.add(tuple(sample.items()))
+        if failures and not defaulted.isdisjoint(sample):
+            break  # it fails at its own defaults
         report = Report()
         compile_alone(report, definition, Sizes(sample, {}), steps=steps)
         if not report.failed:
@@ -47,6 +56,8 @@ def sampled(definition: Definition, sizes: Sample) -> tuple[Diagnostic, ...]:
         if any(_refused(item, diagnostic) for diagnostic in report.diagnostics):
             refusals.append(report.diagnostics)
             continue
+        if 0 in sample.values() and (failures or refusals):
+            continue  # a template for nothing at all need not work
         if report.has("QS209") and (failures or refusals):
             break
         failures.append(tuple(d for d in report.diagnostics if d.is_error or d.code == "QS604"))
