@@ -18,7 +18,7 @@ from qsanc.elaborate import elaborate
 from qsanc.grad.circuit import Method
 from qsanc.ir.program import Model, Recipe
 from qsanc.passes.model.pipeline import Level
-from qsanc.target import Backend
+from qsanc.target import Backend, Ints
 from qsanc.train import errors, splits
 from qsanc.train.compiled import Compiled as CompiledObjective
 from qsanc.train.data import Coding, divide, learn
@@ -76,7 +76,9 @@ class Tables:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """`parts` holds the records of each part there is; it is empty for a model without data."""
+    """`parts` holds the records of each part there is; it is empty for a model without data. `origins` says where they
+    stood: the name of the table and int64[record], the records of it from 0.
+    """
 
     compiled: Compiled
     objective: CompiledObjective
@@ -84,6 +86,7 @@ class Task:
     recipe: Recipe
     coding: Coding
     parts: Mapping[PartName, Records]
+    origins: Mapping[PartName, tuple[str, Ints]] = field(default_factory=dict)
 
     @property
     def model(self) -> Model:
@@ -141,9 +144,11 @@ def assemble(
     )
     model = compiled.program.models[0]
     named: tuple[PartName, ...] = ("train", "valid", "test")
-    parts = zip(named, (division.train, division.valid, division.test), strict=True)
-    records = {name: encode(model, part, coding) for name, part in parts if part is not None}
-    return _task(compiled, recipe, coding, records, shots, independent)
+    divided = zip(named, (division.train, division.valid, division.test), strict=True)
+    parts = {name: part for name, part in divided if part is not None}
+    records = {name: encode(model, part, coding) for name, part in parts.items()}
+    task = _task(compiled, recipe, coding, records, shots, independent)
+    return replace(task, origins={name: (part.table.name, part.rows) for name, part in parts.items()})
 
 
 def data_sizes(model: Model, coding: Coding) -> dict[str, int]:
@@ -168,6 +173,8 @@ def method_for(compiled: Compiled, grad: Grad, shots: int | None) -> Method:
 
     Raises QsanError (QS405) where `adjoint` is asked for and cannot be had.
     """
+    if grad not in ("auto", "adjoint", "parameter_shift", "spsa"):
+        raise errors.fail(errors.bad_setting(f"there is no gradient method `{grad}`"))
     adjoint = "adjoint" in compiled.capabilities.gradients and shots is None
     if grad == "adjoint" and not adjoint:
         reason = "samples have no adjoint" if shots is not None else f"{compiled.capabilities.name} does not offer it"
