@@ -4,6 +4,7 @@ run.json             settings, versions, hashes, results          `run_info`
 metrics.jsonl        one line an epoch
 weights.safetensors  the best weights, by parameter name
 vocabulary.json      words, labels and columns: what turns text into numbers
+parts.json           which records trained, validated and tested, from 1
 model.qsan           the source, for reading
 source/              the source with all that it imports, for loading
 checkpoint/          where to go on from                          `checkpoint`
@@ -20,10 +21,10 @@ from pathlib import Path
 
 from qsanc.diagnostics import CompilerBug
 from qsanc.ir.program import Model
-from qsanc.target import Floats
+from qsanc.target import Floats, Ints
 from qsanc.train import atomic, checkpoint, errors, lock, run_info
 from qsanc.train.data import Coding
-from qsanc.train.json_fields import Fields, Json, file_text
+from qsanc.train.json_fields import Fields, Json, file_text, text_of
 from qsanc.train.labels import Labels
 from qsanc.train.progress import EpochRecord, Progress
 from qsanc.train.run_info import DataSource, Results, RunInfo, Status
@@ -32,6 +33,8 @@ from qsanc.train.words import Vocabulary
 
 CODING_KIND = "qsanc vocabulary"
 CODING_VERSION = 1
+PARTS_KIND = "qsanc parts"
+PARTS_VERSION = 1
 
 
 class RunFolder:
@@ -146,6 +149,15 @@ class RunFolder:
 
     def record(self, epoch: EpochRecord) -> None:
         atomic.append(self.path / "metrics.jsonl", checkpoint.epoch_line(epoch))
+
+    def note_parts(self, origins: Mapping[str, tuple[str, Ints]]) -> None:
+        """Write `parts.json`: by part, the file and its records, from 1 (in TSV record k is line k + 1)."""
+        parts: dict[str, Json] = {
+            name: {"file": file, "records": [int(row) + 1 for row in rows]} for name, (file, rows) in origins.items()
+        }
+        if parts:
+            content = text_of({"format": PARTS_KIND, "version": PARTS_VERSION, "parts": parts}) + "\n"
+            atomic.write(self.path / "parts.json", content.encode("utf-8"))
 
     def mark(self, status: Status) -> None:
         self.note(replace(self.info, status=status, written=self._settled(status)))

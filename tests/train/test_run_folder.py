@@ -102,6 +102,13 @@ def test_the_weights_are_those_of_the_best_epoch(trained: Path) -> None:
     assert all(np.array_equal(weights[name], best[name]) for name in best)
 
 
+def test_the_parts_name_their_records_from_1(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run", INFO, SOURCES, CODING)
+    folder.note_parts({"train": ("d.tsv", np.array([0, 3])), "test": ("t.tsv", np.array([1]))})
+    parts = json.loads((folder.path / "parts.json").read_text())["parts"]
+    assert parts == {"train": {"file": "d.tsv", "records": [1, 4]}, "test": {"file": "t.tsv", "records": [2]}}
+
+
 def test_metrics_have_one_line_an_epoch(trained: Path) -> None:
     lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2]
