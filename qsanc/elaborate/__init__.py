@@ -77,6 +77,7 @@ def check_all(
     report = Report()
     programs: list[Program] = []
     used: set[str] = set()
+    too_large = 0
     for name in entries(module):
         definition = module.names[name]
         assert isinstance(definition, Definition)
@@ -88,8 +89,10 @@ def check_all(
                 report.add(diagnostic)
             used.update(value.name for value in chosen.chosen)
         else:
-            if sum(diagnostic.code == "QS209" for diagnostic in report.diagnostics) < _ENOUGH_TOO_LARGE:
-                for diagnostic in sampled(definition, sizes or {}):
+            if too_large < _ENOUGH_TOO_LARGE:
+                found = sampled(definition, sizes or {})
+                too_large += any(diagnostic.code == "QS209" for diagnostic in found)
+                for diagnostic in found:
                     report.add(diagnostic)
             for part in ("generics", "params"):
                 used.update(declared.name for declared in getattr(definition.item, part))

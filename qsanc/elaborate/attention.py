@@ -236,7 +236,7 @@ class _Block:
                 "a score is one number for each pair of tokens",
                 score.value.span,
                 label=describe(value),
-                help=f"sum({score.value.span.text})",
+                help=f"write `sum({score.value.span.text})`",
             )
             return None
         return self._normalized(weights, score, inner)
@@ -274,7 +274,7 @@ class _Block:
                 "QS604",
                 "the score may be zero or negative, and rows are divided by their sums",
                 score.value.span,
-                help=f"score exp({score.value.span.text})",
+                help=f"write `exp({score.value.span.text})`",
             )
         if words["mask"] == "causal":
             weights = graph.emit("causal", weights, fill=-math.inf if words["normalize"] == "softmax" else 0.0)

@@ -157,7 +157,7 @@ class Body:
                     f"`{gate.name}` needs single qubits",
                     written.span,
                     label=f"a register of {len(operand.wires)}",
-                    help=f"{written.name}[0]",
+                    help=f"write `{written.name}[0]`",
                 )
                 return ()
         return (Gate(gate.name, tuple(operand.wires[0] for operand in operands), tuple(angles), node.span),)

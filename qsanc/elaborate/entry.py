@@ -29,7 +29,7 @@ def registers(ev: Evaluator, binding: Binding) -> int | None:
                 ev.report.error("QS304", f"register `{register.name}` has one axis of known length", register.span)
                 return None
             if at + extent > MOST_QUBITS:
-                raise TooLarge(f"`{binding.item.name}` has more than {MOST_QUBITS} qubits", register.span)
+                raise TooLarge(f"`{binding.item.name}` has more than {MOST_QUBITS} qubits", register.type.span)
             wires = Wires(tuple(range(at, at + extent)), register.name)
         else:
             wires = Wires((at,), register.name, single=True)

@@ -155,7 +155,7 @@ class Evaluator:
         value = self.expr(node, scope)
         if isinstance(value, bool) or not isinstance(value, int):
             if not isinstance(value, Unknown):
-                help_ = f"floor({node.span.text})" if isinstance(value, float) else ""
+                help_ = f"write `floor({node.span.text})`" if isinstance(value, float) else ""
                 self.report.error(
                     "QS206",
                     f"{what} must be an integer known at compile time",
@@ -424,7 +424,10 @@ class Evaluator:
                 label="a range needs numbers known at compile time",
             )
         if not (is_number(low) and is_number(high)):
-            return self.report.error("QS206", "the ends of a range are numbers known at compile time", node.span)
+            wrong, place = (high, node.high) if is_number(low) else (low, node.low)
+            return self.report.error(
+                "QS206", "the ends of a range are numbers known at compile time", place.span, label=self.shown(wrong)
+            )
         return Interval(low, high, node.closed)  # type: ignore[arg-type]
 
     def _comprehension(self, node: ast.Comprehension, scope: Scope) -> Value:

@@ -131,7 +131,7 @@ def _extreme(static: Callable[[list[float]], float], of_two: str) -> Function:
                 f"`{node.base.span.text}` needs numbers known at compile time",
                 node.span,
                 label="there are none" if found is None else describe(found),
-                help=f"{of_two}, of two numbers x and y" if isinstance(found, Tensor) else "",
+                help=f"of two numbers x and y it is {of_two}" if isinstance(found, Tensor) else "",
             )
         return static(numbers)
 
@@ -213,7 +213,7 @@ def _flatten(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
             f"the run-time axis {tensor.written[0]} cannot be flattened",
             node.span,
             label=describe(tensor),
-            help=f"flatten(mean({node.args[0].span.text}, axis = 0))",
+            help=f"write `flatten(mean({node.args[0].span.text}, axis = 0))`",
         )
     return ev.graph.flat(tensor, tensor.type.rows)
 
@@ -289,7 +289,10 @@ def _concat(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
             return UNKNOWN
         if place < len(rows):
             return ev.report.error(
-                "QS207", f"values cannot be joined along the run-time axis {rows[place]}", node.span, help="axis = 1"
+                "QS207",
+                f"values cannot be joined along the run-time axis {rows[place]}",
+                node.span,
+                help=f"write `concat({node.args[0].span.text}, axis = 1)`" if tensors[0].type.static else "",
             )
         return ev.graph.emit("concat", *tensors, axis=place, span=node.span)
     except ShapeError:
@@ -456,7 +459,7 @@ def _pauli(letter: str) -> Function:
                 f"`{letter}` is an observable of one qubit",
                 node.span,
                 label=describe(wires),
-                help=f"[{letter}({wires.name}[i]) for i in 0..{len(wires.wires)}]",
+                help=f"write `[{letter}({wires.name}[i]) for i in 0..{len(wires.wires)}]`",
             )
         factors = () if letter == "I" else ((wires.wires[0], letter),)
         return Observed(((1.0, Pauli(factors)),))

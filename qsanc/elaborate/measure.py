@@ -35,7 +35,7 @@ def as_measured(ev: Evaluator, value: Value, span: Span, *, observables: bool) -
             "a circuit returns expectation values or probabilities",
             span,
             label=describe(value),
-            help=f"expval({span.text})" if isinstance(value, Observed) else "",
+            help=f"write `expval({span.text})`" if isinstance(value, Observed) else "",
         )
     return None
 

@@ -45,6 +45,18 @@ class Report:
         return tuple(self._found.values())
 
     @property
+    def in_order(self) -> tuple[Diagnostic, ...]:
+        """The findings in the order of the text, file by file."""
+        files = {id(d.span.source): None for d in self.diagnostics if d.span is not None}
+        first = {source: place for place, source in enumerate(files)}
+        return tuple(
+            sorted(
+                self.diagnostics,
+                key=lambda d: (first[id(d.span.source)], d.span.start) if d.span is not None else (len(first), 0),
+            )
+        )
+
+    @property
     def failed(self) -> bool:
         return any(d.is_error for d in self._found.values())
 
@@ -54,4 +66,4 @@ class Report:
     def raise_errors(self) -> None:
         """End the phase: raise everything found if there is an error among it."""
         if self.failed:
-            raise QsanError(self.diagnostics)
+            raise QsanError(self.in_order)
