@@ -1,61 +1,18 @@
 """The command line: the only place that prints and that reads arguments and the environment.
 
-`main` is the shell around everything: it turns outcomes into exit codes (0 done, 1 diagnostics or a failed check, 2
-wrong usage, 130 interrupted) and keeps tracebacks away from users. Each command is a module of its own, imported when
-it is called.
+Nothing is imported here before `main`, so that Ctrl-C finds it also while the rest is loading.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
-
-import click
-
-from qsanc.cli.commands import Commands
-from qsanc.diagnostics import CompilerBug, QsanError
-
-INTERRUPTED = 130
-BROKEN_PIPE = 141
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="qsanc", message="qsanc %(version)s")
-def group() -> None:
-    """Compile, train and run quantum attention models written in .qsan."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     try:
-        code = group.main(arguments, prog_name="qsanc", standalone_mode=False)
-        sys.stdout.flush()
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (`head`, say) has gone; nothing more may reach its pipe, not even at exit.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
-    except QsanError as error:
-        from qsanc.cli.report import show, show_json
+        from qsanc.cli.shell import main as run
 
-        asked = "--json" in (sys.argv[1:] if arguments is None else arguments)
-        (show_json if asked else show)(error.diagnostics)
-        return 1
-    except OSError as error:
-        place = f" {error.filename}" if error.filename else ""
-        click.echo(f"error: cannot use{place}: {error.strerror or error}", err=True)
-        return 1
-    except CompilerBug as bug:
-        from qsanc.cli.report import show_bug
-
-        show_bug(bug)
-        return 1
-    return int(code or 0)
+        return run(arguments)
+    except KeyboardInterrupt:
+        return 130

@@ -46,13 +46,14 @@ def command(
     backend: str,
 ) -> int:
     """Print what the compiler makes of NAME, a model, circuit, ansatz or attention block of FILE."""
+    chosen = registry.load(backend)
     if stage == "ast":
         click.echo(tree(parse(read_source(file))))
         return 0
     module = load(file)
     entry = chosen_entry(module, name)
     if stage == "plan":
-        compiled = compile_entry(module, entry, registry.load(backend), sizes=sizes, level=level, verify=verify_passes)
+        compiled = compile_entry(module, entry, chosen, sizes=sizes, level=level, verify=verify_passes)
         click.echo("\n".join(executable.plan().rstrip("\n") for executable in compiled.executables.values()))
         return 0
     program = optimise(elaborate(module, entry=entry, sizes=sizes)[0], level, verify=verify_passes)
