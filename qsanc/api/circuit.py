@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from qsanc import registry
 from qsanc.api.names import item_of, module_of, only
+from qsanc.api.unexecuted import unexecuted
 from qsanc.check.module import Module
+from qsanc.diagnostics import Severity
 from qsanc.driver import Compiled, compile_entry
 from qsanc.elaborate import elaborate, entries
 from qsanc.grad.reverse import evaluate, prepare
@@ -55,10 +57,12 @@ class Circuit:
 
     def __init__(self, module: Module, entry: str, backend: str = "numpy", shots: int | None = None) -> None:
         item = item_of(module, entry)
+        if isinstance(item, ast.Noise | ast.Property | ast.Test):
+            raise errors.fail(unexecuted(item, Severity.ERROR))
         if not isinstance(item, ast.Circuit | ast.Ansatz):
             known = [name for name in entries(module) if isinstance(item_of(module, name), ast.Circuit | ast.Ansatz)]
             title = f"{module.file.source.name} has no circuit `{entry}`"
-            raise errors.fail(errors.error("QS101", title, help=errors.near(entry, known) or errors.listed(known)))
+            raise errors.fail(errors.error("QS101", title, help=errors.near(entry, known) or ", ".join(known[:12])))
         self._module, self._entry, self._item = module, entry, item
         self._backend, self._shots = registry.load(backend), shots
         self._compiled: dict[tuple[tuple[tuple[str, object], ...], ...], Compiled] = {}
@@ -66,8 +70,25 @@ class Circuit:
     def __repr__(self) -> str:
         return f"<qsanc circuit {self._entry}({', '.join(param.name for param in self._item.params)})>"
 
-    def __call__(self, *arguments: ArrayLike, seed: int = 0, **named: ArrayLike) -> NDArray[np.generic]:
-        """The declared result, float64 of its shape; `seed` is that of the samples where there are shots."""
+    def __call__(self, /, *arguments: ArrayLike, seed: int = 0, **named: ArrayLike) -> NDArray[np.generic]:
+        """The declared result, float64 of its shape; `seed` is that of the samples where there are shots.
+
+        A parameter or generic that is itself called `seed` is given by position, or by `run`.
+        """
+        return self._run(arguments, named, seed)
+
+    def run(self, values: Mapping[str, ArrayLike], /, *, seed: int = 0) -> NDArray[np.generic]:
+        """As a call, with the parameters and generics in a mapping, so that they may have any names.
+
+        >>> turn = compile('''qsan 1.0
+        ... circuit turn(seed: angle) on q: qubit -> real { ry(seed) q; return expval(Z(q)); }
+        ... ''')
+        >>> float(turn.run({"seed": 0.0}))
+        1.0
+        """
+        return self._run((), values, seed)
+
+    def _run(self, arguments: tuple[ArrayLike, ...], named: Mapping[str, ArrayLike], seed: int) -> NDArray[np.generic]:
         sizes, arrays = self._bound(arguments, named)
         compiled = self._for(sizes, {name: array.shape for name, array in arrays.items()})
         if not compiled.program.functions:
@@ -85,7 +106,7 @@ class Circuit:
         rows = function.types()[function.output("result")].rows
         return np.asarray(result[0] if rows else result)
 
-    def draw(self, *, width: int = 100, **sizes: int) -> str:
+    def draw(self, /, *, width: int = 100, **sizes: int) -> str:
         """The circuit as text, with these generics and integer parameters, in lines of about `width` characters."""
         (module, *_) = elaborate(self._module, entry=self._entry, sizes=sizes)[0].modules
         return draw(module, width=width)

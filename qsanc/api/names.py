@@ -21,7 +21,7 @@ def model_named(module: Module, name: str | None) -> str:
         return name
     if name is not None:
         title = f"{module.file.source.name} has no model `{name}`"
-        raise errors.fail(errors.error("QS101", title, help=errors.near(name, models) or errors.listed(models)))
+        raise errors.fail(errors.error("QS101", title, help=errors.near(name, models) or ", ".join(models[:12])))
     return only(models, "model", module)
 
 

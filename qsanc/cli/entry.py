@@ -16,7 +16,7 @@ def chosen_entry(module: Module, name: str | None) -> str:
     if name is not None:
         if module.lookup(name) is None:
             near = nearest(name, known)
-            help = f"did you mean `{near}`?" if near else f"it has {', '.join(known)}"
+            help = f"did you mean `{near}`?" if near else f"it has {', '.join(known)}" if known else ""
             raise QsanError([Diagnostic("QS101", Severity.ERROR, f"{file} has no `{name}`", help=help)])
         return name
     models = [entry for entry in known if isinstance(getattr(module.lookup(entry), "item", None), ast.Model)]

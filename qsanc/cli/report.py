@@ -11,8 +11,11 @@ from importlib.metadata import version
 
 import click
 
-from qsanc.diagnostics import CompilerBug, Diagnostic
+from qsanc.api.unexecuted import blocks, unexecuted
+from qsanc.check.module import Module
+from qsanc.diagnostics import CompilerBug, Diagnostic, Severity
 from qsanc.diagnostics.render import render, to_json
+from qsanc.syntax import ast
 
 
 def show(diagnostics: Sequence[Diagnostic]) -> None:
@@ -23,6 +26,13 @@ def show(diagnostics: Sequence[Diagnostic]) -> None:
 def show_json(diagnostics: Sequence[Diagnostic]) -> None:
     """The same on stdout, for machines."""
     print_json({"diagnostics": to_json(diagnostics)})
+
+
+def warn_of_noise(module: Module) -> None:
+    """On stderr, for each noise block of the file: circuits run without it."""
+    found = [unexecuted(block, Severity.WARNING) for block in blocks(module) if isinstance(block, ast.Noise)]
+    if found:
+        show(found)
 
 
 def print_json(value: object) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from qsanc.api.circuit import Circuit
 from qsanc.check.imports import load
 from qsanc.cli import options
-from qsanc.cli.report import print_json
+from qsanc.cli.report import print_json, warn_of_noise
 from qsanc.cli.values import argument
 
 
@@ -39,7 +39,12 @@ def command(
     """
     module = load(file)
     given = {name: argument(name, text, module) for name, text in options.once(arguments, "the command line").items()}
-    value = Circuit(module, circuit, backend, shots)(seed=seed, **given, **sizes)
+    twice = [name for name in given if name in sizes]
+    if twice:
+        raise click.UsageError(f"`{twice[0]}` is given twice, as an argument and with --set")
+    function = Circuit(module, circuit, backend, shots)
+    warn_of_noise(module)
+    value = function.run({**given, **sizes}, seed=seed)
     if np.iscomplexobj(value):
         width = int(np.log2(len(value)))
         if as_json:

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from qsanc.api.unexecuted import blocks, unexecuted
 from qsanc.check.imports import load
 from qsanc.cli import options
-from qsanc.diagnostics import Diagnostic, QsanError, Severity
-from qsanc.syntax import ast
+from qsanc.diagnostics import QsanError, Severity
 
 
 @click.command()
 @click.argument("file", metavar="FILE", type=options.file)
 def command(file: Path) -> int:
-    """Check the tests and properties of a file. This version does not run them and says so."""
-    blocks = [item for item in load(file).file.items if isinstance(item, ast.Test | ast.Property)]
-    if blocks:
-        raise QsanError(
-            Diagnostic(
-                "QS702",
-                Severity.ERROR,
-                f"`{block.name}` is checked, but this version of qsanc does not run tests and properties",
-                block.name_span,
-            )
-            for block in blocks
-        )
-    click.echo(f"{file} has no tests and no properties")
+    """Check the tests, properties and noise of a file. This version does not run them and says so."""
+    found = blocks(load(file))
+    if found:
+        raise QsanError(replace(unexecuted(block, Severity.ERROR), code="QS702") for block in found)
+    click.echo(f"{file} has no tests, no properties and no noise")
     return 0

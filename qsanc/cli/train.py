@@ -13,7 +13,7 @@ from qsanc.api.names import model_named
 from qsanc.check.imports import load
 from qsanc.cli import options
 from qsanc.cli.progress import watch
-from qsanc.cli.report import print_json
+from qsanc.cli.report import print_json, warn_of_noise
 from qsanc.cli.results import confusion, table
 from qsanc.train.progress import Interrupted
 from qsanc.train.run_folder import RunFolder
@@ -78,16 +78,34 @@ def command(
     Settings left out are those of the file's train block. The epoch with the lowest validation loss is kept.
     """
     if resume is not None:
-        settings = (file, out, model, sizes, seed, epochs, batch, lr, patience, grad, shots, columns, truncate)
+        settings = (
+            file,
+            out,
+            model,
+            sizes,
+            seed,
+            epochs,
+            batch,
+            lr,
+            patience,
+            grad,
+            shots,
+            columns,
+            truncate,
+            independent_shots,
+        )
         if any(value not in (None, {}, False) for value in settings):
             raise click.UsageError("--resume goes on with the settings of the run; give nothing else but data files")
         return _resumed(resume, {"train": data, "valid": valid, "test": test}, not no_controls, as_json)
     if file is None:
         raise click.UsageError("give a FILE to train, or --resume RUN")
+    if independent_shots and shots is None:
+        raise click.UsageError("--independent-shots stands beside --shots")
     files = _files({"train": data, "valid": valid, "test": test})
     module = load(file)
     entry = model_named(module, model)
     chosen = registry.load(backend)
+    warn_of_noise(module)
     tables, sources = _read(files, columns, truncate)
     task = assemble(
         module,
@@ -128,8 +146,10 @@ def _resumed(folder: Path, given: dict[PartName, Path | None], controls: bool, a
         coding.truncate,
     )
     run.check_data(sources)
+    module = load(run.entry)
+    warn_of_noise(module)
     task = assemble(
-        load(run.entry),
+        module,
         info.model,
         registry.load(info.backend),
         tables,

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from qsanc.cli import group, main
+from qsanc.cli import main
 from qsanc.cli.commands import COMMANDS, Commands
+from qsanc.cli.shell import group
 
 UNTIDY = "qsan 1.0\n// kept\nconst   k=1;\n"
 
@@ -244,3 +245,89 @@ def test_a_reader_that_leaves_early_gets_no_traceback(root: Path) -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert done.stderr == ""
     assert done.stdout.count("\n") == 1
+
+
+def test_parameters_may_have_any_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.qsan"
+    file.write_text(
+        "qsan 1.0\ncircuit c[shots: nat](seed: angle, self: angle) on q: qubit[shots] -> real "
+        "{ ry(seed) q[0]; ry(self) q[0]; return expval(Z(q[0])); }\n"
+    )
+    assert main(["run", str(file), "c", "seed=pi/2", "self=pi/2", "--set", "shots=2"]) == 0
+    assert float(lines(capsys)[0]) == pytest.approx(-1)
+    assert main(["run", str(file), "c", "seed=0", "self=0", "shots=2", "--set", "shots=2"]) == 2
+    assert "`shots` is given twice" in capsys.readouterr().err
+
+
+NOISY = """qsan 1.0
+noise noisy { after x: depolarizing(0.01); }
+property holds(n: nat in 1..=3) { assert n > 0; }
+circuit c() on q: qubit -> real { x q; return expval(Z(q)); }
+"""
+
+
+def test_noise_is_never_passed_over_in_silence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.qsan"
+    file.write_text(NOISY)
+    assert main(["run", str(file), "c", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["value"] == -1
+    assert "warning[QS505]" in captured.err
+    assert f"{file}:2:7" in captured.err
+    for name, code in (("noisy", "QS505"), ("holds", "QS702")):
+        assert main(["run", str(file), name]) == 1
+        assert f"error[{code}]: " in (told := capsys.readouterr().err)
+        assert f"`{name}` is checked, but" in told
+    assert main(["test", str(file)]) == 1
+    told = capsys.readouterr().err
+    assert "noise `noisy`" in told
+    assert "`holds`" in told
+    assert told.count("error[QS702]") == 2
+
+
+def test_train_warns_of_noise(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.qsan"
+    file.write_text((root / "models" / "vqe_h2.qsan").read_text() + "noise noisy { after cx: depolarizing(0.01); }\n")
+    assert main(["train", str(file), "--epochs", "1", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["epochs"] == 1
+    assert "warning[QS505]: noise `noisy`" in captured.err
+
+
+def test_an_empty_choice_is_no_help(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.qsan"
+    file.write_text("qsan 1.0\n")
+    for arguments in (["run", str(file), "c"], ["train", str(file), "--model", "m"], ["draw", str(file), "c"]):
+        assert main(arguments) == 1
+        assert "help:" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stage", ["ast", "model", "circuit", "plan"])
+def test_an_unknown_backend_is_told_at_every_stage(stage: str, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ir", str(root / "models" / "vqe_h2.qsan"), "--stage", stage, "--backend", "foo"]) == 1
+    assert "QS810" in capsys.readouterr().err
+
+
+def test_independent_shots_need_shots(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", str(root / "models" / "vqe_h2.qsan"), "--independent-shots"]) == 2
+    assert "--shots" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("arguments", "code"), [("backends", 0), ("check none.qsan", 1)])
+def test_closed_streams_are_no_crash(closed: str, arguments: str, code: int, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m qsanc {arguments} {closed}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_while_modules_load_is_quiet() -> None:
+    program = (
+        "import builtins, sys\nfrom qsanc.cli import main\nload = builtins.__import__\n"
+        "def stopped(name, *rest):\n    if name == 'click':\n        raise KeyboardInterrupt\n"
+        "    return load(name, *rest)\n"
+        "builtins.__import__ = stopped\nsys.exit(main(['backends']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "")
