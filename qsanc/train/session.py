@@ -52,7 +52,7 @@ def _carried_out(
     progress = run.progress(task.model) if run is not None else None
     if run is not None:
         run.mark("running")
-        run.note_parts(task.origins)
+        run.note_parts(dict(task.origins.items()))
     try:
         history = fit(
             task.model,
