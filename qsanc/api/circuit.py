@@ -113,27 +113,32 @@ class Circuit:
 
     def _bound(
         self, arguments: tuple[ArrayLike, ...], named: Mapping[str, ArrayLike]
-    ) -> tuple[dict[str, int], dict[str, Floats]]:
-        """Integers (generics and integer parameters) and arrays, by name."""
+    ) -> tuple[dict[str, int | float], dict[str, Floats]]:
+        """Sizes (generics, integer parameters, sizes and settings of the file) and arrays, by name."""
         parameters = {param.name: param for param in self._item.params}
         generics = [generic.name for generic in self._item.generics]
+        settings = {item.name: item for item in self._module.file.items if isinstance(item, ast.Size | ast.Hyper)}
         if len(arguments) > len(parameters):
             self._misfit(f"takes {len(parameters)} arguments, not {len(arguments)}")
         given = dict(zip(parameters, arguments, strict=False))
         for name, value in named.items():
             if name in given:
                 self._misfit(f"gets `{name}` twice")
-            if name not in parameters and name not in generics:
-                self._misfit(f"has no parameter `{name}`", errors.near(name, [*parameters, *generics]))
+            if name not in parameters and name not in generics and name not in settings:
+                self._misfit(f"has no parameter `{name}`", errors.near(name, [*parameters, *generics, *settings]))
             given[name] = value
         missing = [name for name, parameter in parameters.items() if name not in given and parameter.default is None]
         if missing:
             self._misfit(f"needs {errors.listed(f'`{name}`' for name in missing)}")
         whole = [name for name, parameter in parameters.items() if parameter.type.kind in ("nat", "int", "bit", "bool")]
-        sizes, arrays = {}, {}
+        sizes: dict[str, int | float] = {}
+        arrays: dict[str, Floats] = {}
         for name, value in given.items():
             array = self._array(name, value)
-            if name not in generics and name not in whole:
+            own = name in parameters or name in generics
+            if not own and isinstance(settings[name], ast.Hyper) and not array.shape:
+                sizes[name] = float(array)
+            elif own and name not in generics and name not in whole:
                 arrays[name] = array
             elif array.shape or array != np.floor(array):
                 self._misfit(f"needs a whole number for `{name}`")
@@ -162,7 +167,7 @@ class Circuit:
             errors.error("QS201", f"`{self._entry}` {what}", self._item.name_span, expected=signature, help=help)
         )
 
-    def _for(self, sizes: Mapping[str, int], shapes: Mapping[str, tuple[int, ...]]) -> Compiled:
+    def _for(self, sizes: Mapping[str, int | float], shapes: Mapping[str, tuple[int, ...]]) -> Compiled:
         key = (tuple(sorted(sizes.items())), tuple(sorted(shapes.items())))
         if key not in self._compiled:
             self._compiled[key] = compile_entry(

@@ -30,16 +30,16 @@ def compile_alone(
 ) -> Program | None:
     """The program of an entry, or None after an error, which is then in `report`.
 
-    Arguments that nobody gives become inputs of the function: of the declared shapes, one row a record. `shapes` are
-    those of arguments, from which generics follow; `steps` are those already taken.
+    Arguments become inputs of the function: of the declared shapes, one row a record. `shapes`, where given, are those
+    of the arguments there will be: generics follow from them, and a parameter without one has its default; `steps` are those already taken.
     """
     with limited(report):
         ev = Evaluator(report, sizes, Graph(), steps=steps)
-        return _compiled(ev, definition, sizes, shapes or {})
+        return _compiled(ev, definition, sizes, shapes)
     return None
 
 
-def _compiled(ev: Evaluator, definition: Definition, sizes: Sizes, shapes: Shapes) -> Program | None:
+def _compiled(ev: Evaluator, definition: Definition, sizes: Sizes, shapes: Shapes | None) -> Program | None:
     report, graph, item = ev.report, ev.graph, definition.item
     if isinstance(item, ast.Model):
         built = elaborate_model(ev, item, Scope(definition.module))
@@ -63,7 +63,7 @@ def _compiled(ev: Evaluator, definition: Definition, sizes: Sizes, shapes: Shape
 
 
 def _free_arguments(
-    ev: Evaluator, definition: Definition, sizes: Sizes, shapes: Shapes
+    ev: Evaluator, definition: Definition, sizes: Sizes, shapes: Shapes | None
 ) -> tuple[Template, dict[str, Argument]]:
     item = definition.item
     assert isinstance(item, (ast.Circuit, ast.Attention, ast.Ansatz))
@@ -75,7 +75,9 @@ def _free_arguments(
     )
     template = Template(definition, generics + dims)
     probe = Binding(ev, template, item.name_span)
-    stand_ins = {name: Argument(Tensor(-1, Type("real", shape)), item.name_span) for name, shape in shapes.items()}
+    stand_ins = {
+        name: Argument(Tensor(-1, Type("real", shape)), item.name_span) for name, shape in (shapes or {}).items()
+    }
     if not probe.infer(stand_ins, {}, entry=True):
         return template, {}
     given: dict[str, Argument] = {}
@@ -86,6 +88,8 @@ def _free_arguments(
             probe.scope.bind(param.name, value)
         elif param.type.kind in ("nat", "int", "bit", "bool"):
             _chosen(ev, probe, param)
+        elif shapes is not None and param.name not in shapes and param.default is not None:
+            continue  # the arguments are known, and this one is left to its default
         elif (axes := probe.expected(param.type)) is not None:
             row_axes: tuple[Axis, ...] = ("record", *axes)
             tensor = ev.graph.input(Input(param.name, "argument", Type("real", row_axes)), param.name_span)

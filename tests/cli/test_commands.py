@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from qsanc.cli import main
@@ -331,3 +332,19 @@ def test_ctrl_c_while_modules_load_is_quiet() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_run_takes_sizes_settings_and_defaults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.qsan"
+    file.write_text(
+        "qsan 1.0\nsize m = 1;\nhyper g: real = 0.5;\n"
+        "circuit c(x: angle = 0.25turn, y: angle) on q: qubit -> real {\n"
+        "  for i in 0..m { rx(g * x + y) q; }\n  return expval(Z(q));\n}\n"
+    )
+    for options, angle in (
+        (["y=0.3"], np.pi / 4 + 0.3),
+        (["y=0.3", "x=0", "--set", "m=2"], 0.6),
+        (["y=0.3", "--set", "g=0.25", "--set", "m=3"], 3 * (np.pi / 8 + 0.3)),
+    ):
+        assert main(["run", str(file), "c", *options]) == 0
+        assert float(capsys.readouterr().out) == pytest.approx(np.cos(angle), abs=1e-12)
