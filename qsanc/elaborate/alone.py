@@ -31,7 +31,8 @@ def compile_alone(
     """The program of an entry, or None after an error, which is then in `report`.
 
     Arguments become inputs of the function: of the declared shapes, one row a record. `shapes`, where given, are those
-    of the arguments there will be: generics follow from them, and a parameter without one has its default; `steps` are those already taken.
+    of the arguments there will be: generics follow from them, and a parameter without one has its default; `steps`
+    are those already taken.
     """
     with limited(report):
         ev = Evaluator(report, sizes, Graph(), steps=steps)

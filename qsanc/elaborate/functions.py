@@ -281,6 +281,8 @@ def _concat(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
     tensors = [tensor for part in parts if (tensor := ev.tensor(part, node.span)) is not None]
     if len(tensors) != len(parts):
         return UNKNOWN
+    if not tensors:
+        return _wrong(ev, node, "something to join", parts)
     rows = max((tensor.type.rows for tensor in tensors), key=len)
     try:
         tensors = [ev.graph.broadcast(ev.graph.real(t), rows + t.type.static) for t in tensors]

@@ -157,6 +157,7 @@ HOSTILE = {
     "list of tensors": (model("x = [w, 2 * w] * 2; predict sum(x[1]);"), None),
     "list of tensors of different shape": (model("x = [w, 1]; predict sum(x);"), "QS201"),
     "empty list": (model("x = []; predict sum(w) + sum(x);"), None),
+    "nothing to join": (model("predict sum(w) + sum(concat([], axis = 1));"), "QS108"),
     "index by a dim": (model("predict sum(emb[S]);"), "QS206"),
     "index by a real": (model("predict w[0.5];"), "QS206"),
     "index by two look-ups": (model("predict sum(emb[tokens, tokens]);"), "QS108"),
