@@ -12,6 +12,8 @@ from qsanc.check.imports import load_text
 from qsanc.check.sorts import Context
 from qsanc.cli.values import argument
 from qsanc.diagnostics import QsanError
+from qsanc.diagnostics.catalog import page
+from qsanc.elaborate import limits
 from qsanc.elaborate.functions import FUNCTIONS
 from qsanc.ir.program import Recipe
 from qsanc.source import Source
@@ -73,6 +75,13 @@ def test_every_training_setting_is_there() -> None:
     assert set(values) == set(TRAIN_SETTINGS)
     recipe, default = recipe_of(" ".join(f"{name}: {value};" for name, value in values.items())), Recipe()
     assert all(getattr(recipe, name) != getattr(default, name) for name in values)
+
+
+def test_the_page_of_qs209_names_every_limit() -> None:
+    text = page("QS209") or ""
+    numbers = [value for name, value in vars(limits).items() if name.isupper() and name != "LARGEST_INTEGER"]
+    assert len(numbers) == 11
+    assert all(f" {number} " in text.replace(",", " ") for number in numbers)
 
 
 def recipe_of(settings: str) -> Recipe:
