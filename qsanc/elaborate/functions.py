@@ -233,14 +233,19 @@ def _target(ev: Evaluator, node: ast.Call, tensor: Tensor, shape: Any) -> tuple[
     return tuple(axes)
 
 
-def _reshape(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
+def _shaped(ev: Evaluator, node: ast.Call, scope: Scope) -> tuple[Tensor, tuple[Axis, ...]] | None:
+    """The arguments of a function of a value and the axes that it shall have; None after an error."""
     values = _values(ev, node, scope)
     tensor = ev.tensor(values[0][0], node.span) if values else None
-    if values is None or tensor is None:
+    axes = _target(ev, node, tensor, values[0][1]) if values and tensor else None
+    return (tensor, axes) if tensor and axes is not None else None
+
+
+def _reshape(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
+    shaped = _shaped(ev, node, scope)
+    if shaped is None:
         return UNKNOWN
-    axes = _target(ev, node, tensor, values[0][1])
-    if axes is None:
-        return UNKNOWN
+    tensor, axes = shaped
     static = tuple(axis for axis in axes if isinstance(axis, int))
     rows = tuple(axis for axis in axes if isinstance(axis, str))
     if axes != rows + static or rows != tensor.type.rows or math.prod(static) != math.prod(tensor.type.static):
@@ -255,13 +260,10 @@ def _reshape(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
 
 
 def _broadcast(ev: Evaluator, node: ast.Call, scope: Scope) -> Value:
-    values = _values(ev, node, scope)
-    tensor = ev.tensor(values[0][0], node.span) if values else None
-    if values is None or tensor is None:
+    shaped = _shaped(ev, node, scope)
+    if shaped is None:
         return UNKNOWN
-    axes = _target(ev, node, tensor, values[0][1])
-    if axes is None:
-        return UNKNOWN
+    tensor, axes = shaped
     if any(isinstance(axis, str) for axis in axes) and axes[0] != "record":
         axes = ("record", *axes)
     try:
