@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
-from test_conformance import TWO_SEGMENTS
+import math
+from itertools import permutations
 
-from qsanc.ir.circuit import Pauli
-from qsanc.target import Context
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracle import dense
+from oracle.asking import chance
+from strategies import bindings, modules
+from test_conformance import ALPHA, BACKENDS, SHOTS, TWO_SEGMENTS, lowered, named
+
+from qsanc.ir.circuit import Angle, CircuitModule, Gate, Pauli, Probabilities, Segment
+from qsanc.target import Bindings, Context, Request
 from qsanc.target.draws import Draws, numbered
-from qsanc.target.sampling import Setting, mean_score, readings
+from qsanc.target.sampling import Setting, mean_score, measured_module, readings
 
 
 def test_products_that_agree_share_a_setting() -> None:
@@ -48,3 +56,36 @@ def test_copies_are_numbered_among_equals() -> None:
 
 def test_outcomes_of_a_setting() -> None:
     assert Setting(0, Pauli(((0, "Z"), (2, "X")))).outcomes == 4
+
+
+@settings(max_examples=80)
+@given(st.data())
+def test_every_result_is_read_from_the_outcomes_of_its_settings(data: st.DataObject) -> None:
+    """Outcomes as likely as the oracle says they are give each result the value that the oracle gives it."""
+    kinds = ("expectation", "probabilities", "probability")
+    module = data.draw(modules(max_wires=4, max_gates=6, kinds=kinds))
+    bound = data.draw(bindings(module))
+    reading = readings(module)
+    outcomes = dense.results(measured_module(module, reading.settings), bound)
+    for k, value in enumerate(dense.results(module, bound)):
+        found = reading.estimate(k, outcomes.__getitem__, bound.rows, None)
+        np.testing.assert_allclose(found.value, value, rtol=0, atol=1e-10)
+
+
+@named(shots=True)
+def test_sampled_distributions_follow_the_order_of_their_wires(name: str) -> None:
+    """Qubit k reads 1 with chance p_k; outcome b of the wires w has the product of the chances of its bits."""
+    chances = (0.1, 0.45, 0.8)
+    orders = tuple(permutations(range(3)))
+    body = tuple(Gate("ry", (k,), (Angle(2 * math.asin(math.sqrt(p))),)) for k, p in enumerate(chances))
+    results = tuple(Probabilities(0, order) for order in orders)
+    module = CircuitModule("product", 3, (), (), (Segment("all", None, body),), results)
+    executable = lowered(BACKENDS[name], module, SHOTS)
+    bound = Bindings(np.zeros(0), np.zeros((1, 0)))
+    request = Request(bound, tuple(range(6)), shots=SHOTS)
+    found = executable.collect(executable.submit(request, Context(seed=2))).estimates
+    for order, estimate in zip(orders, found, strict=True):
+        for outcome, frequency in enumerate(estimate.value[0]):
+            bits = [outcome >> (2 - place) & 1 for place in range(3)]
+            exact = math.prod(chances[w] if bit else 1 - chances[w] for w, bit in zip(order, bits, strict=True))
+            assert chance(round(frequency * SHOTS), SHOTS, exact) > ALPHA
