@@ -55,13 +55,27 @@ def compile_entry(
     failing phase finds; target diagnostics are those of the last one.
     """
     program, warnings = elaborate(module, entry=entry, sizes=sizes, data_sizes=data_sizes, shapes=shapes)
+    compiled = compile_program(program, backend, level=level, verify=verify, shots=shots, independent=independent)
+    return replace(compiled, warnings=(*warnings, *compiled.warnings))
+
+
+def compile_program(
+    program: Program,
+    backend: Backend,
+    *,
+    level: Level = "O2",
+    verify: bool = False,
+    shots: int | None = None,
+    independent: bool = False,
+) -> Compiled:
+    """`compile_entry` from elaboration on."""
     program = optimise(program, level, verify=verify, independent=independent)
     program = decompose_towards(program, backend.capabilities, verify=verify)
     found = [diagnostic for circuit in program.modules for diagnostic in backend.check(circuit, shots=shots)]
     if any(diagnostic.is_error for diagnostic in found):
         raise QsanError(found)
     executables = {circuit.name: backend.lower(circuit) for circuit in program.modules}
-    return Compiled(program, executables, backend.capabilities, (*warnings, *found))
+    return Compiled(program, executables, backend.capabilities, tuple(found))
 
 
 def check(module: Module, *, sizes: Mapping[str, int | float] | None = None) -> tuple[Diagnostic, ...]:

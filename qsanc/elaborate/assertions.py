@@ -1,8 +1,9 @@
 """What expressions mean in a property or test: the evaluator's rules, and beyond them unitaries, models with their
-settings, conditions on measured numbers, and the functions of the table at the end.
+settings, conditions on measured numbers, and the functions of `checks`.
 
-Arrays are tensors whose elements only execution knows. Every call is elaborated in a graph of its own, for its shapes
-and for what is wrong in it, which is said at the call.
+Here arrays are tensors whose elements only execution knows. Every call is elaborated in a graph of its own, for its
+shapes and for what is wrong in it, which is said at the call. What executes properties (`qsanc.testing.blocks`) answers
+the questions that this class leaves open, and keeps all its rules.
 """
 
 from __future__ import annotations
@@ -11,21 +12,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
-from qsanc.check.arguments import by_name
-from qsanc.check.builtins import builtin
-from qsanc.check.sorts import Context
-from qsanc.diagnostics import CompilerBug, Note
-from qsanc.elaborate.calls import call_circuit, elaborate_ansatz
+from qsanc.diagnostics import Note
+from qsanc.elaborate.calls import elaborate_ansatz
 from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.graph import Graph
-from qsanc.elaborate.instances import instance, member, priced, recorded
+from qsanc.elaborate.instances import Built, instance, member, recorded
 from qsanc.elaborate.limits import STEPS_OF_A_CALL, limited
 from qsanc.elaborate.report import Report
 from qsanc.elaborate.scope import Scope
-from qsanc.elaborate.sentences import call_on_sentence, entered
-from qsanc.elaborate.signature import arguments, axes_of
+from qsanc.elaborate.sentences import entered, result_of
+from qsanc.elaborate.signature import Argument, arguments
 from qsanc.elaborate.sizes import Sizes
 from qsanc.elaborate.values import (
     UNKNOWN,
@@ -45,7 +43,8 @@ from qsanc.source import Span
 from qsanc.syntax import ast
 from qsanc.syntax.walk import dotted
 
-_CONDITION = Outcome("condition")
+OPEN = Outcome("condition")
+"""A condition that only execution decides."""
 
 
 class Assertions:
@@ -77,7 +76,7 @@ class Assertions:
             case ast.Binary(op="and" | "or"):
                 left, right = self.ev.expr(node.left, scope), self.ev.expr(node.right, scope)
                 open_ = any(isinstance(side, Outcome) for side in (left, right))
-                return _CONDITION if open_ else self.ev.binary(node.op, left, right, node)
+                return OPEN if open_ else self.ev.binary(node.op, left, right, node)
             case ast.Unary(op="not"):
                 value = self.ev.expr(node.operand, scope)
                 return not value if isinstance(value, bool) else value
@@ -95,18 +94,20 @@ class Assertions:
             self.setting("tol", node.tolerance, scope)
         left, right = self.ev.expr(node.left, scope), self.ev.expr(node.right, scope)
         if isinstance(left, Unitary) and isinstance(right, Unitary):
-            return _CONDITION if left == right else self._differ(node, "~=", left, right, scope)
+            if left.qubits != right.qubits:
+                return self._differ(node, "~=", left, right, scope)
+            return self.equivalent(node, left, right)
         return self._alike(node, "~=", left, right, scope)
 
     def _compare(self, node: ast.Compare, scope: Scope) -> Value:
         left, right = self.ev.expr(node.left, scope), self.ev.expr(node.right, scope)
-        if any(isinstance(side, (Tensor, tuple)) for side in (left, right)):
+        if any(isinstance(side, Tensor | tuple) for side in (left, right)):
             return self._alike(node, node.op, left, right, scope)
         if any(isinstance(side, Outcome) for side in (left, right)):
-            return _CONDITION
+            return OPEN
         return self.ev.compare(node, left, right)
 
-    def _alike(self, node: ast.Expr, op: str, left: Value, right: Value, scope: Scope) -> Value:
+    def _alike(self, node: ast.Approx | ast.Compare, op: str, left: Value, right: Value, scope: Scope) -> Value:
         """Numbers beside numbers: of one shape, or one of them a scalar."""
         if isinstance(left, Unknown) or isinstance(right, Unknown):
             return UNKNOWN
@@ -115,13 +116,15 @@ class Assertions:
             return UNKNOWN
         if a.written and b.written and a.written != b.written:
             return self._differ(node, op, a, b, scope)
-        return _CONDITION
+        return self.compared(node, a, b)
 
     def _in_turn(self, node: ast.Binary, scope: Scope) -> Value:
         left, right = self.ev.expr(node.left, scope), self.ev.expr(node.right, scope)
         if not (isinstance(left, Unitary) and isinstance(right, Unitary)):
             return UNKNOWN
-        return left if left == right else self._differ(node, ">>", left, right, scope)
+        if left.qubits != right.qubits:
+            return self._differ(node, ">>", left, right, scope)
+        return self.in_turn(left, right)
 
     def _differ(self, node: ast.Expr, op: str, left: Value, right: Value, scope: Scope) -> Unknown:
         return self.ev.report.error(
@@ -137,6 +140,8 @@ class Assertions:
     def _call(self, node: ast.Call, scope: Scope) -> Value | None:
         base = node.base
         if isinstance(base, ast.Name) and scope.find(base.name) is None and base.name not in scope.module.names:
+            from qsanc.elaborate.checks import CHECKS
+
             function = CHECKS.get(base.name)
             return function(self, node, scope) if function is not None else None
         if isinstance(base, ast.Attr) and not _imported(base, scope):
@@ -158,18 +163,20 @@ class Assertions:
         given = arguments(self.ev, item.params, args, node.span, item.name, scope)
         if given is None:
             return UNKNOWN
-        value: Value = UNKNOWN
+        return self.called(template, given, node, scope, weights=weights)
+
+    def called(
+        self, template: Template, given: dict[str, Argument], node: ast.Call, scope: Scope, *, weights: bool
+    ) -> Value:
+        """The value of a template on arguments that were evaluated."""
+        item = template.definition.item
         with self.inside(node, scope) as ev:
-            if isinstance(item, ast.Attention):
-                axes = call_on_sentence(ev, template, item, given, node.span, weights=weights)
-                value = UNKNOWN if axes is None else stand_in(axes)
-            elif isinstance(item, ast.Circuit):
-                result = call_circuit(ev, template, entered(ev, given), node.span)
-                value = stand_in(result.type.static) if isinstance(result, Tensor) else UNKNOWN
-            else:
+            if isinstance(item, ast.Ansatz):
                 module = elaborate_ansatz(ev, template, entered(ev, given), node.span)
-                value = UNKNOWN if module is None else Unitary(module.wires)
-        return value
+                return UNKNOWN if module is None else Unitary(module.wires)
+            result = result_of(ev, template, given, node.span, weights=weights)
+            return UNKNOWN if result is None else stand_in(result.axes)
+        return UNKNOWN
 
     @contextmanager
     def inside(self, node: ast.Call, scope: Scope, sizes: Sizes | None = None) -> Iterator[Evaluator]:
@@ -191,20 +198,79 @@ class Assertions:
             label = f"in this call of `{node.base.span.text.partition('[')[0]}`"
             self.ev.report.add(replace(found, span=node.span, label=label, notes=notes, help=""))
 
+    # ---- what only execution knows -------------------------------------------------------------------------------
+
+    def equivalent(self, node: ast.Approx, left: Unitary, right: Unitary) -> Value:
+        """Whether two unitaries on the same qubits are one."""
+        return OPEN
+
+    def compared(self, node: ast.Approx | ast.Compare, left: Tensor, right: Tensor) -> Value:
+        """Whether `left op right` holds for all elements; one side may be a scalar."""
+        return OPEN
+
+    def in_turn(self, first: Unitary, then: Unitary) -> Unitary:
+        return first
+
+    def inverse(self, value: Unitary) -> Unitary:
+        return value
+
+    def is_unitary(self, node: ast.Call, value: Unitary) -> Value:
+        return OPEN
+
+    def gradients_agree(self, node: ast.Call, given: Mapping[str, ast.Expr], scope: Scope) -> Value:
+        return OPEN
+
+    def follows_law(self, node: ast.Call, given: Mapping[str, ast.Expr], scope: Scope) -> Value:
+        return OPEN
+
+    def permuted(self, value: Value, order: Value, node: ast.Call) -> Value:
+        """`value` with its first axis in another order."""
+        return value
+
+    def extreme(self, choose: Callable[[list[float]], float], values: list[Tensor]) -> Value:
+        return stand_in()
+
+    def built(self, template: Template, chosen: Mapping[str, int | float], build: Callable[[], Built]) -> Built:
+        """A model elaborated with the sizes and settings `chosen`; None after an error."""
+        return build()
+
+    def parameter(self, owner: Instance, name: str) -> Value:
+        return stand_in(owner.model.parameter(name).shape)
+
+    def on_record(self, owner: Instance, what: str, fields: Mapping[str, ast.Expr], scope: Scope) -> Value:
+        """`predict` or `loss` of a model for one record."""
+        return stand_in(owner.function.types()[owner.function.output(what)].static)
+
+    def cost(
+        self,
+        owner: Instance,
+        fields: Mapping[str, ast.Expr],
+        given: Mapping[str, ast.Expr],
+        scope: Scope,
+    ) -> Value:
+        """What a training step on a record costs; `given` are all arguments of the call by name."""
+        return Outcome("cost")
+
+    def amount(self, cost: Outcome, name: str) -> Value:
+        return stand_in()
+
     # ---- numbers known at compile time ----------------------------------------------------------------------------
 
-    def setting(self, name: str, node: ast.Expr, scope: Scope) -> None:
-        """Check the value of a setting, or of an argument of that name. Reports QS206 and QS203."""
-        wanted = _SETTINGS[name]
+    def setting(self, name: str, node: ast.Expr, scope: Scope) -> float | None:
+        """The value of a setting, or of an argument of that name; None after QS206 and QS203."""
+        wanted = SETTINGS[name]
         value: Value = self.ev.expr(node, scope)
         if isinstance(value, Unknown):
-            return
+            return None
         fits_kind = isinstance(value, int) if wanted.integer else is_number(value)
         if isinstance(value, bool) or not fits_kind:
             title = f"`{name}` must be {wanted.text}, known at compile time"
             self.ev.report.error("QS206", title, node.span, label=self.ev.shown(value))
         elif not wanted.fits(value):
             self.ev.report.error("QS203", f"`{name}` must be {wanted.text}", node.span, label=self.ev.shown(value))
+        else:
+            return value  # type: ignore[return-value]
+        return None
 
 
 def _imported(node: ast.Attr, scope: Scope) -> bool:
@@ -223,134 +289,12 @@ class _Wanted:
 
 
 _POSITIVE = _Wanted("a positive integer", True, lambda value: value > 0)
-_SETTINGS: Mapping[str, _Wanted] = MappingProxyType(
+SETTINGS: Mapping[str, _Wanted] = MappingProxyType(
     {
         "examples": _POSITIVE,
         "shots": _POSITIVE,
         "seed": _Wanted("a natural number", True, lambda value: value >= 0),
         "alpha": _Wanted("a probability, neither 0 nor 1", False, lambda value: 0 < value < 1),
         "tol": _Wanted("a number that is not negative", False, lambda value: value >= 0),
-    }
-)
-
-
-# ---- functions ------------------------------------------------------------------------------------------------------
-
-Function: TypeAlias = Callable[[Assertions, ast.Call, Scope], Value]
-
-
-def _given(node: ast.Call) -> dict[str, ast.Expr]:
-    """The arguments of a built-in by name."""
-    assert isinstance(node.base, ast.Name)
-    row = builtin(node.base.name, Context.CHECK)
-    if row is None or row.formals is None:
-        raise CompilerBug(f"`{node.base.name}` is no function of a property")
-    return by_name(node.args, row.formals)
-
-
-def _unitary(check: Assertions, node: ast.Call, scope: Scope) -> Value:
-    value = check.ev.expr(_given(node)["u"], scope)
-    return _CONDITION if isinstance(value, Unitary) else UNKNOWN
-
-
-def _inv(check: Assertions, node: ast.Call, scope: Scope) -> Value:
-    return check.ev.expr(_given(node)["u"], scope)
-
-
-def _identity(check: Assertions, node: ast.Call, scope: Scope) -> Value:
-    expr = _given(node)["n"]
-    qubits = check.ev.integer(expr, scope, "the number of qubits")
-    if qubits is None:
-        return UNKNOWN
-    if qubits < 1:
-        return check.ev.report.error(
-            "QS203",
-            "an identity acts on one qubit or more",
-            expr.span,
-            label=str(qubits),
-            notes=check.ev.where(expr, scope),
-        )
-    return Unitary(qubits)
-
-
-def _judged(check: Assertions, node: ast.Call, scope: Scope) -> Value:
-    """`gradient` and `distribution`: a circuit with its arguments, and numbers that are settings too."""
-    given = _given(node)
-    value = check.ev.expr(given["f"], scope)
-    for name in given.keys() & _SETTINGS.keys():
-        check.setting(name, given[name], scope)
-    return UNKNOWN if isinstance(value, Unknown) else _CONDITION
-
-
-def _weights(check: Assertions, node: ast.Call, scope: Scope) -> Value:
-    template = check.ev.expr(node.args[0].value, scope)
-    if not isinstance(template, Template):
-        return UNKNOWN
-    return check.applied(template, node.args[1:], node, scope, weights=True)
-
-
-def _permute(check: Assertions, node: ast.Call, scope: Scope) -> Value:
-    """`permute(x, order)[i] = x[order[i]]`."""
-    given = _given(node)
-    value, order = check.ev.expr(given["x"], scope), check.ev.expr(given["order"], scope)
-    if isinstance(value, Unknown) or isinstance(order, Unknown):
-        return UNKNOWN
-    axes, span = axes_of(value), given["order"].span
-    if not axes:
-        return check.ev.report.error(
-            "QS201", "only an array can be permuted", given["x"].span, label=f"this is a {describe(value)}"
-        )
-    places = axes_of(order)
-    if places != axes[:1]:
-        found = f"{places[0]} places" if places else f"a {describe(order)}"
-        return check.ev.report.error(
-            "QS201",
-            "an order names each place of the first axis once",
-            span,
-            label=f"{found} for an axis of {axes[0]}",
-            notes=check.ev.where((given["x"], given["order"]), scope),
-        )
-    if isinstance(order, tuple):
-        outside = [place for place in order if not isinstance(place, int) or not 0 <= place < len(order)]
-        if outside:
-            label = f"valid are 0 to {len(order) - 1}"
-            return check.ev.report.error(
-                "QS205", f"place {check.ev.shown(outside[0])} is out of range", span, label=label
-            )
-        if len(set(order)) != len(order):
-            twice = next(place for place in order if order.count(place) > 1)
-            return check.ev.report.error("QS203", "this order is no permutation", span, label=f"{twice} stands twice")
-    return value
-
-
-def _extreme(choose: Callable[[list[float]], float]) -> Function:
-    def function(check: Assertions, node: ast.Call, scope: Scope) -> Value:
-        values = [check.ev.expr(arg.value, scope) for arg in node.args]
-        if any(isinstance(value, Unknown) for value in values):
-            return UNKNOWN
-        if all(is_number(value) for value in values):
-            return choose(values)  # type: ignore[arg-type]
-        tensors = [check.ev.tensor(value, node.span) for value in values]
-        return UNKNOWN if any(tensor is None for tensor in tensors) else stand_in()
-
-    return function
-
-
-def _cost(check: Assertions, node: ast.Call, scope: Scope) -> Value:
-    return priced(check, _given(node), node, scope)
-
-
-CHECKS: Mapping[str, Function] = MappingProxyType(
-    {
-        "unitary": _unitary,
-        "inv": _inv,
-        "identity": _identity,
-        "gradient": _judged,
-        "distribution": _judged,
-        "weights": _weights,
-        "permute": _permute,
-        "min": _extreme(min),
-        "max": _extreme(max),
-        "cost": _cost,
     }
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from qsanc.diagnostics import Note
 from qsanc.elaborate.models import elaborate_model
@@ -24,13 +25,17 @@ from qsanc.elaborate.values import (
     is_number,
     number,
     shape_text,
-    stand_in,
 )
-from qsanc.ir.program import DataField, Parameter
+from qsanc.ir.circuit import CircuitModule
+from qsanc.ir.model import Function
+from qsanc.ir.program import DataField, Model, Parameter
 from qsanc.syntax import ast
 
 if TYPE_CHECKING:
     from qsanc.elaborate.assertions import Assertions
+
+Built: TypeAlias = "tuple[Model, Function, tuple[CircuitModule, ...]] | None"
+"""A model, the function that computes it, and the circuit modules that this calls; None after an error."""
 
 
 def instance(check: Assertions, template: Template, item: ast.Model, node: ast.Call, scope: Scope) -> Value:
@@ -50,32 +55,47 @@ def instance(check: Assertions, template: Template, item: ast.Model, node: ast.C
             title = f"`{name}` of `{item.name}` must be a number known at compile time"
             return check.ev.report.error("QS206", title, expr.span, label=describe(value))
         chosen[name] = value  # type: ignore[assignment]
+    built = check.built(template, chosen, lambda: _built(check, template, item, chosen, settings, node, scope))
+    if built is None:
+        return UNKNOWN
+    model, function, modules = built
+    fits = [
+        _parameter_fits(check, item, parameter, *values[parameter.name])
+        for parameter in model.parameters
+        if parameter.name in values
+    ]
+    given = tuple((name, value) for name, (value, _) in values.items() if name not in settings)
+    return Instance(model, function, modules, given) if all(fits) else UNKNOWN
+
+
+def _built(
+    check: Assertions,
+    template: Template,
+    item: ast.Model,
+    chosen: Mapping[str, int | float],
+    settings: set[str],
+    node: ast.Call,
+    scope: Scope,
+) -> Built:
     given = {name for name, _, _ in template.generics}
     outer = Scope(template.definition.module)
     for name, value, place in template.generics:
         outer.bind(name, value, span=place)
-    built = None
     sizes = Sizes(chosen, {})
     with check.inside(node, scope, sizes) as ev:
         own = replace(item, generics=tuple(generic for generic in item.generics if generic.name not in given))
         built = elaborate_model(ev, own, outer)
         for size in sizes.chosen:
             if size.origin == "placeholder" and size.name in settings:
-                return check.ev.report.error(
+                check.ev.report.error(
                     "QS202",
                     f"nothing says how large `{size.name}` of `{item.name}` is: a test has no data",
                     node.span,
                     help=f"{node.span.text.removesuffix(')').rstrip()}{', ' if node.args else ''}{size.name} = 3)",
                 )
-    if built is None:
-        return UNKNOWN
-    model, function = built
-    fits = [
-        _parameter_fits(check, item, parameter, *values[parameter.name])
-        for parameter in model.parameters
-        if parameter.name in values
-    ]
-    return Instance(model, function) if all(fits) else UNKNOWN
+                return None
+        return None if built is None else (*built, tuple(ev.graph.modules))
+    return None
 
 
 def _parameter_fits(check: Assertions, item: ast.Model, parameter: Parameter, value: Value, expr: ast.Expr) -> bool:
@@ -115,7 +135,7 @@ def member(check: Assertions, node: ast.Attr, scope: Scope) -> Value:
     """`m.predict` of a model without data, `m.w`, `m.n`; `cost(m).circuits`."""
     owner = check.ev.expr(node.base, scope)
     if isinstance(owner, Outcome):
-        return stand_in()
+        return check.amount(owner, node.name)
     if not isinstance(owner, Instance):
         return UNKNOWN
     if node.name in ("predict", "loss"):
@@ -124,7 +144,7 @@ def member(check: Assertions, node: ast.Attr, scope: Scope) -> Value:
     for size in owner.model.sizes:
         if size.name == node.name:
             return size.value
-    return stand_in(owner.model.parameter(node.name).shape)
+    return check.parameter(owner, node.name)
 
 
 def recorded(check: Assertions, owner: Instance, what: str, node: ast.Call, scope: Scope) -> Value:
@@ -139,7 +159,7 @@ def recorded(check: Assertions, owner: Instance, what: str, node: ast.Call, scop
         return check.ev.report.error("QS107", f"`{node.base.span.text}` lacks the field `{missing[0]}`", node.span)
     if not _fields_fit(check, owner, given, scope):
         return UNKNOWN
-    return stand_in(owner.function.types()[owner.function.output(what)].static)
+    return check.on_record(owner, what, given, scope)
 
 
 def priced(check: Assertions, given: dict[str, ast.Expr], node: ast.Call, scope: Scope) -> Value:
@@ -158,8 +178,8 @@ def priced(check: Assertions, given: dict[str, ast.Expr], node: ast.Call, scope:
             )
     if "shots" in given:
         check.setting("shots", given["shots"], scope)
-    fit = _fields_fit(check, owner, {name: expr for name, expr in given.items() if name in fields}, scope)
-    return Outcome("cost") if fit else UNKNOWN
+    record = {name: expr for name, expr in given.items() if name in fields}
+    return check.cost(owner, record, given, scope) if _fields_fit(check, owner, record, scope) else UNKNOWN
 
 
 def _fields_fit(check: Assertions, owner: Instance, given: dict[str, ast.Expr], scope: Scope) -> bool:

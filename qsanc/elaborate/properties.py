@@ -24,7 +24,7 @@ from qsanc.syntax import ast
 
 End: TypeAlias = Literal["low", "high", "middle"]
 
-_INTEGERS = ("nat", "int", "bit", "bool")
+INTEGERS = ("nat", "int", "bit", "bool")
 _ENOUGH = 2
 """Choices of the integers, allowed by every `assume`, at which a property is elaborated."""
 _MOST_CHOICES = 50
@@ -52,7 +52,7 @@ def elaborate_property(
 def _choices(item: ast.Property | ast.Test) -> Iterator[Mapping[str, End]]:
     """Which end of its range each integer takes: all the low one, all the high one, then any."""
     params = item.params if isinstance(item, ast.Property) else ()
-    names = [param.name for param in params if param.type.kind in _INTEGERS and not param.type.dims]
+    names = [param.name for param in params if param.type.kind in INTEGERS and not param.type.dims]
     ends: tuple[End, ...] = ("low", "high", "middle")
     every = [(end,) * len(names) for end in ends[:2]]
     for choice in dict.fromkeys([*every, *itertools.islice(itertools.product(ends, repeat=len(names)), _MOST_CHOICES)]):
@@ -68,54 +68,71 @@ def _holds(assertions: Assertions, module: Module, ends: Mapping[str, End]) -> b
         for param in item.params if isinstance(item, ast.Property) else ():
             value = _argument(assertions, signature, param, ends.get(param.name, "low"), scope)
             scope.bind(param.name, value, declared=param.type, span=param.name_span)
-        for statement in item.body:
-            match statement:
-                case ast.Setting():
-                    assertions.setting(statement.name, statement.value, scope)
-                case ast.Let():
-                    let(ev, statement, scope)
-                case ast.Assume():
-                    if ev.expr(statement.condition, scope) is False:
-                        return False
-                case ast.Assert():
-                    ev.expr(statement.condition, scope)
+        try:
+            for _ in judged(assertions, scope):
+                pass
+        except Excluded:
+            return False
     return True
+
+
+class Excluded(Exception):
+    """An `assume` does not hold: these arguments say nothing about the property."""
+
+
+def judged(assertions: Assertions, scope: Scope) -> Iterator[tuple[ast.Assert, Value]]:
+    """Go through a block in order: each assertion, and what its condition is worth. Raises `Excluded`."""
+    for statement in assertions.item.body:
+        match statement:
+            case ast.Setting():
+                assertions.setting(statement.name, statement.value, scope)
+            case ast.Let():
+                let(assertions.ev, statement, scope)
+            case ast.Assume():
+                if assertions.ev.expr(statement.condition, scope) is False:
+                    raise Excluded
+            case ast.Assert():
+                yield statement, assertions.ev.expr(statement.condition, scope)
 
 
 def _argument(assertions: Assertions, ev: Evaluator, param: ast.Param, end: End, scope: Scope) -> Value:
     """An integer at this end of its range, or an array of the declared shape; UNKNOWN after an error. `ev` evaluates
     what the signature says, so that in the graph of the assertions arguments come first."""
     kind = param.type.kind
-    bounds = _bounds(ev, param, scope)
+    bounds = bounds_of(ev, param, scope)
     if isinstance(bounds, Unknown):
         return UNKNOWN
-    if kind in _INTEGERS and not param.type.dims:
+    if kind in INTEGERS and not param.type.dims:
         steps = bounds.integers() if bounds is not None else None
         assert steps is not None, "an integer has a range of integers"
         value = steps[{"low": 0, "high": -1, "middle": len(steps) // 2}[end]]
         return bool(value) if kind == "bool" else value
-    axes: list[int] = []
-    for dim in param.type.dims:
-        extent = ev.integer(dim, scope, "an extent")
-        if extent is None:
-            return UNKNOWN
-        if extent < 0:
-            return ev.report.error(
-                "QS206",
-                "an extent must be a natural number",
-                dim.span,
-                label=str(extent),
-                notes=ev.where(dim, scope),
-            )
-        axes.append(extent)
-    type_ = Type("int" if kind in _INTEGERS else "real", tuple(axes))
+    axes = extents(ev, param, scope)
+    if axes is None:
+        return UNKNOWN
+    type_ = Type("int" if kind in INTEGERS else "real", axes)
     tensor = assertions.ev.graph.input(Input(param.name, "argument", type_), param.type.span)
     if bounds is not None:
         assertions.ranges[tensor] = bounds
     return tensor
 
 
-def _bounds(ev: Evaluator, param: ast.Param, scope: Scope) -> Interval | Unknown | None:
+def extents(ev: Evaluator, param: ast.Param, scope: Scope) -> tuple[int, ...] | None:
+    """The shape of an argument; None after QS206."""
+    axes: list[int] = []
+    for dim in param.type.dims:
+        extent = ev.integer(dim, scope, "an extent")
+        if extent is None:
+            return None
+        if extent < 0:
+            title = "an extent must be a natural number"
+            ev.report.error("QS206", title, dim.span, label=str(extent), notes=ev.where(dim, scope))
+            return None
+        axes.append(extent)
+    return tuple(axes)
+
+
+def bounds_of(ev: Evaluator, param: ast.Param, scope: Scope) -> Interval | Unknown | None:
     """The range that values of an argument are drawn from; None for reals without one."""
     kind, within = param.type.kind, param.within
     if within is None:
@@ -135,7 +152,7 @@ def _bounds(ev: Evaluator, param: ast.Param, scope: Scope) -> Interval | Unknown
         return UNKNOWN
     notes = ev.where(within, scope)
     steps = bounds.integers()
-    if kind in _INTEGERS and steps is None:
+    if kind in INTEGERS and steps is None:
         return ev.report.error(
             "QS206",
             f"the range of `{param.name}` has integers at its ends",
@@ -152,7 +169,7 @@ def _bounds(ev: Evaluator, param: ast.Param, scope: Scope) -> Interval | Unknown
             notes=notes,
         )
     low, high = _LIMITS.get(kind, (-float("inf"), float("inf")))
-    if bounds.low < low or (steps[-1] if kind in _INTEGERS and steps else bounds.high) > high:
+    if bounds.low < low or (steps[-1] if kind in INTEGERS and steps else bounds.high) > high:
         return ev.report.error(
             "QS203",
             f"the range of `{param.name}` is larger than that of a {kind}",

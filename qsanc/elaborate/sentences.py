@@ -1,17 +1,43 @@
-"""A template called with arrays of a property: an attention block on one sentence, whose length is then known."""
+"""A template called with arrays of a property: a circuit, or an attention block on one sentence, whose length is then
+known."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from qsanc.elaborate.attention import call_attention
+from qsanc.elaborate.calls import call_circuit
 from qsanc.elaborate.expressions import Evaluator
+from qsanc.elaborate.graph import Graph
 from qsanc.elaborate.signature import Argument, axes_of
 from qsanc.elaborate.symbols import holds
 from qsanc.elaborate.values import Template, Tensor, shape_text
 from qsanc.ir.model import Axis, Input, Type
 from qsanc.source import Span
 from qsanc.syntax import ast
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """What a call computes: a value of its graph, or without one the probe `name`. `axes` are those that the property
+    sees, `lengths` those of the sentence."""
+
+    graph: Graph
+    name: str
+    value: Tensor | None
+    axes: tuple[int, ...]
+    lengths: tuple[tuple[str, int], ...] = ()
+
+
+def result_of(
+    ev: Evaluator, template: Template, given: dict[str, Argument], span: Span, *, weights: bool = False
+) -> Result | None:
+    """What the call of a circuit, or of an attention block on one sentence, computes; None after an error."""
+    item = template.definition.item
+    if isinstance(item, ast.Attention):
+        return call_on_sentence(ev, template, item, given, span, weights=weights)
+    value = call_circuit(ev, template, entered(ev, given), span)
+    return Result(ev.graph, "value", value, value.type.static) if isinstance(value, Tensor) else None
 
 
 def entered(ev: Evaluator, given: dict[str, Argument]) -> dict[str, Argument]:
@@ -21,8 +47,8 @@ def entered(ev: Evaluator, given: dict[str, Argument]) -> dict[str, Argument]:
 
 def call_on_sentence(
     ev: Evaluator, template: Template, item: ast.Attention, given: dict[str, Argument], span: Span, *, weights: bool
-) -> tuple[int, ...] | None:
-    """The shape of an attention block's value, or of its weights, for one sentence; None after an error.
+) -> Result | None:
+    """An attention block's value, or its weights, for one sentence; None after an error.
 
     The first axis of an argument is the sentence where its parameter has a run-time dim there, of whatever length.
     """
@@ -61,8 +87,12 @@ def call_on_sentence(
     value = call_attention(ev, template, item, arguments, span)
     if not isinstance(value, Tensor):
         return None
-    length, _ = lengths[value.type.rows[-1]]
-    return (length, length) if weights else (length, *value.type.static)
+    dim = value.type.rows[-1]
+    length, _ = lengths[dim]
+    every = tuple((name, found) for name, (found, _) in lengths.items())
+    if weights:
+        return Result(ev.graph, f"{item.name}.weights", None, (length, length), every)
+    return Result(ev.graph, "value", value, (length, *value.type.static), every)
 
 
 def _input(ev: Evaluator, name: str, argument: Argument, axes: tuple[Axis, ...] | None) -> Argument:

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qsanc.check.module import Definition
-from qsanc.ir.circuit import Angle, Pauli, Result
+from qsanc.ir.bound import Bound
+from qsanc.ir.circuit import Angle, CircuitModule, Pauli, Result
 from qsanc.ir.model import Axis, Function, Type
 from qsanc.ir.program import Model
 from qsanc.source import Span
@@ -162,24 +163,33 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Unitary:
-    """A unitary of a property or test: templates one after the other, their inverses, an identity."""
+    """A unitary of a property or test: templates one after the other, their inverses, an identity.
+
+    `circuit` holds its gates where the property is executed.
+    """
 
     qubits: int
+    circuit: Bound | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Instance:
-    """A model of a property or test with its settings, and the function that computes its `predict` and `loss`."""
+    """A model of a property or test with its settings, the function that computes its `predict` and `loss` with the
+    modules that this calls, and the parameters that were given."""
 
     model: Model
     function: Function
+    modules: tuple[CircuitModule, ...]
+    given: tuple[tuple[str, Value], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A condition, or the cost of a training step, that is known when the property is executed."""
+    """A condition, or the cost of a training step, that is known when the property is executed; then `numbers` are
+    what a cost consists of."""
 
     kind: Literal["condition", "cost"]
+    numbers: tuple[tuple[str, float], ...] = ()
 
 
 Value: TypeAlias = (
