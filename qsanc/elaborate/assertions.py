@@ -90,14 +90,13 @@ class Assertions:
     # ---- operators ------------------------------------------------------------------------------------------------
 
     def _approx(self, node: ast.Approx, scope: Scope) -> Value:
-        if node.tolerance is not None:
-            self.setting("tol", node.tolerance, scope)
+        tolerance = None if node.tolerance is None else self.setting("tol", node.tolerance, scope)
         left, right = self.ev.expr(node.left, scope), self.ev.expr(node.right, scope)
         if isinstance(left, Unitary) and isinstance(right, Unitary):
             if left.qubits != right.qubits:
                 return self._differ(node, "~=", left, right, scope)
-            return self.equivalent(node, left, right)
-        return self._alike(node, "~=", left, right, scope)
+            return self.equivalent(node, left, right, tolerance)
+        return self._alike(node, "~=", left, right, scope, tolerance)
 
     def _compare(self, node: ast.Compare, scope: Scope) -> Value:
         left, right = self.ev.expr(node.left, scope), self.ev.expr(node.right, scope)
@@ -107,7 +106,15 @@ class Assertions:
             return OPEN
         return self.ev.compare(node, left, right)
 
-    def _alike(self, node: ast.Approx | ast.Compare, op: str, left: Value, right: Value, scope: Scope) -> Value:
+    def _alike(
+        self,
+        node: ast.Approx | ast.Compare,
+        op: str,
+        left: Value,
+        right: Value,
+        scope: Scope,
+        tolerance: float | None = None,
+    ) -> Value:
         """Numbers beside numbers: of one shape, or one of them a scalar."""
         if isinstance(left, Unknown) or isinstance(right, Unknown):
             return UNKNOWN
@@ -116,7 +123,7 @@ class Assertions:
             return UNKNOWN
         if a.written and b.written and a.written != b.written:
             return self._differ(node, op, a, b, scope)
-        return self.compared(node, a, b)
+        return self.compared(node, a, b, tolerance)
 
     def _in_turn(self, node: ast.Binary, scope: Scope) -> Value:
         left, right = self.ev.expr(node.left, scope), self.ev.expr(node.right, scope)
@@ -200,11 +207,13 @@ class Assertions:
 
     # ---- what only execution knows -------------------------------------------------------------------------------
 
-    def equivalent(self, node: ast.Approx, left: Unitary, right: Unitary) -> Value:
-        """Whether two unitaries on the same qubits are one."""
+    def equivalent(self, node: ast.Approx, left: Unitary, right: Unitary, tolerance: float | None) -> Value:
+        """Whether two unitaries on the same qubits are one; `tolerance` is that of the expression, if it has one."""
         return OPEN
 
-    def compared(self, node: ast.Approx | ast.Compare, left: Tensor, right: Tensor) -> Value:
+    def compared(
+        self, node: ast.Approx | ast.Compare, left: Tensor, right: Tensor, tolerance: float | None
+    ) -> Value:
         """Whether `left op right` holds for all elements; one side may be a scalar."""
         return OPEN
 
