@@ -51,6 +51,19 @@ def test_an_epoch_meets_every_record_once_in_an_order_of_its_own() -> None:
     assert epochs[0].tolist() != epochs[1].tolist()
 
 
+def test_every_step_has_a_number_of_its_own_from_which_its_samples_follow() -> None:
+    contexts: list[Context] = []
+
+    class Noting(MeanEmbedding):
+        def gradient(self, parameters, records, *, wrt, context):  # type: ignore[no-untyped-def]
+            contexts.append(context)
+            return super().gradient(parameters, records, wrt=wrt, context=context)
+
+    fit(text_model(), Noting(), train=TRAIN, valid=VALID)
+    assert [context.step for context in contexts] == list(range(9))
+    assert {(context.seed, context.purpose) for context in contexts} == {(11, "gradient")}
+
+
 def test_the_test_part_is_read_once_after_everything_else() -> None:
     objective = MeanEmbedding()
     fit(text_model(), objective, train=TRAIN, valid=VALID, test=TEST)
