@@ -1,0 +1,283 @@
+"""A failing program made minimal by edits of its tree, one small function for each kind of edit.
+
+An assertion is never edited: it can only go as a whole, and neither can `assume` and the settings of a test. What an
+assertion compares can be, so that in the end the caller's predicate says what still is the same failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+from qsanc.diagnostics import QsanError
+from qsanc.syntax import ast
+from qsanc.syntax.walk import walk
+from qsanc.testing.reduce.alone import self_contained
+from qsanc.testing.reduce.search import Edit, Steps, fewer, reduced
+from qsanc.testing.reduce.tree import Path, number, own_text, paths, renamed, with_parts
+
+__all__ = ["reduce_program", "self_contained"]
+
+_Changes: TypeAlias = dict[Path, tuple[object, ...]]
+
+
+def reduce_program(file: ast.File, fails: Callable[[ast.File], bool], *, seconds: float = 5.0) -> ast.File:
+    """The smallest program that was found to fail like `file` within about `seconds`.
+
+    `fails` is asked about files that parse, and whose text is their own (`file.source.text`); it answers False for one
+    with errors. Items, assertions and statements are left out, loops and branches replaced by what is in them, sizes,
+    lists and numbers made smaller and rounder. The result fails and is never larger; comments go.
+
+    Raises ValueError where `file` does not fail.
+    """
+    start = own_text(file.items, name=file.source.name)
+    if not fails(start):
+        raise ValueError("there is nothing to reduce: the program does not fail")
+    seen = {start.source.text}
+
+    def accepts(now: ast.File, candidate: ast.File) -> bool:
+        if _weight(candidate) >= _weight(now):
+            return False
+        try:
+            written = own_text(candidate.items, name=file.source.name)
+        except QsanError:
+            return False  # a block too deep, or a statement where none of its kind can stand
+        if written.source.text in seen:
+            return False
+        seen.add(written.source.text)
+        return fails(written)
+
+    found = reduced(start, EDITS, accepts, seconds=seconds)
+    return own_text(found.items, name=file.source.name)
+
+
+def _weight(file: ast.File) -> tuple[int, int, int]:
+    """How large a program is: nodes, then characters of its numbers, then its integers."""
+    nodes = walk(file)
+    numbers = [node for node in nodes if isinstance(node, ast.Number)]
+    whole = sum(abs(n.value) for n in numbers if isinstance(n.value, int))
+    return len(nodes), sum(len(n.text) for n in numbers), whole
+
+
+# ---- leaving out ----------------------------------------------------------------------------------------------------
+
+_STATEMENTS = (
+    ast.Apply, ast.For, ast.If, ast.Let, ast.Require, ast.Mask, ast.Normalize, ast.NoiseRule,
+    ast.Size, ast.Hyper, ast.Data, ast.Train, ast.Dim, ast.DataField, ast.ParamDecl, ast.Bind, ast.Repeat,
+)  # fmt: skip
+"""What may be missing from a block."""
+
+
+def _items(file: ast.File) -> Steps[ast.File]:
+    return _without(file, [path for path, node in paths(file) if len(path) == 1])
+
+
+def _assertions(file: ast.File) -> Steps[ast.File]:
+    return _without(file, [path for path, node in paths(file) if isinstance(node, ast.Assert)])
+
+
+def _statements(file: ast.File) -> Steps[ast.File]:
+    return _without(file, [path for path, node in paths(file) if isinstance(node, _STATEMENTS) and len(path) > 1])
+
+
+def _without(file: ast.File, places: list[Path]) -> Steps[ast.File]:
+    def rebuilt(kept: list[Path]) -> ast.File:
+        stays = set(kept)
+        return with_parts(file, {path: () for path in places if path not in stays})
+
+    return fewer(places, rebuilt)
+
+
+# ---- one change at a time -------------------------------------------------------------------------------------------
+
+
+def _each(choices: Callable[[ast.File], Iterator[_Changes]]) -> Edit[ast.File]:
+    """The edit that makes one of the changes that there are. After one that was taken, it goes on behind it."""
+
+    def edit(file: ast.File) -> Steps[ast.File]:
+        tried, again = 0, True
+        while again:
+            again = False
+            for place, changes in enumerate(choices(file)):
+                if place < tried:
+                    continue
+                candidate = with_parts(file, changes)
+                if (yield candidate):
+                    file, again = candidate, True
+                    break
+                tried = place + 1
+
+    return edit
+
+
+def _unwrapped(file: ast.File) -> Iterator[_Changes]:
+    """A loop as its body for the first value of its variable, a branch as one of its blocks."""
+    for path, node in paths(file):
+        match node:
+            case ast.For(name=name, over=ast.Range(low=low), body=ast.Block(body=body)):
+                yield {path: renamed(body, name, low)}
+            case ast.Repeat(name=name, over=ast.Range(low=low), body=body):
+                yield {path: renamed(body, name, low)}
+            case ast.If(then=then, orelse=orelse):
+                yield {path: then.body}
+                yield {path: orelse.body if orelse is not None else ()}
+            case ast.If():
+                pass
+
+
+def _simpler_lines(file: ast.File) -> Iterator[_Changes]:
+    """Gate lines without their modifiers."""
+    for path, node in paths(file):
+        if isinstance(node, ast.Apply) and node.modifiers:
+            yield {path: (replace(node, modifiers=()),)}
+
+
+# ---- sizes and lists ------------------------------------------------------------------------------------------------
+
+
+def _sizes(file: ast.File) -> Iterator[_Changes]:
+    """A size, the bound of a loop or an integer argument made smaller: first wherever this number is a size, with the
+    lists of that length; then at one place, with lists of one length and depth, which may follow from it or not."""
+    places = dict(_integers(file))
+    lists = list(_lists(file))
+    for value in dict.fromkeys(places.values()):
+        for smaller in _smaller(value):
+            changes: _Changes = {path: (number(smaller),) for path, found in places.items() if found == value}
+            for path, found in lists:
+                changes[path] = (_shortened(found, None, value, smaller),)
+            yield changes
+    depths = dict.fromkeys(depth for _, found in lists for depth in _lengths(found))
+    for place, value in places.items():
+        for smaller in _smaller(value):
+            yield {place: (number(smaller),)}
+            for level, length in depths:
+                by = value - smaller
+                if by <= length:
+                    yield {place: (number(smaller),), **_with_lists(lists, level, length, length - by)}
+
+
+def _shorter_lists(file: ast.File) -> Iterator[_Changes]:
+    """All lists of one length at one depth made shorter."""
+    lists = list(_lists(file))
+    for level, length in dict.fromkeys(depth for _, found in lists for depth in _lengths(found)):
+        for smaller in _smaller(length):
+            yield _with_lists(lists, level, length, smaller)
+
+
+def _smaller(value: int) -> Iterator[int]:
+    yield from (other for other in dict.fromkeys((0, 1, value // 2, value - 1)) if 0 <= other < value)
+
+
+def _integers(file: ast.File) -> Iterator[tuple[Path, int]]:
+    """Integers that are the value of a name, the end of a range, a length, or an argument or stand in brackets."""
+    for path, node in _editable(file):
+        if isinstance(node, ast.Number) and isinstance(node.value, int):
+            parent = _at(file, path[:-1])
+            if isinstance(parent, (ast.Let, ast.Const, ast.Size, ast.Range, ast.Type, ast.Arg, ast.Generic)):
+                yield path, node.value
+
+
+def _at(root: ast.Node, path: Path) -> ast.Node:
+    for name, place in path:
+        value = getattr(root, name)
+        root = value if place == -1 else value[place]
+    return root
+
+
+def _lists(file: ast.File) -> Iterator[tuple[Path, ast.ListOf]]:
+    """The outermost lists that are not in an assertion."""
+    inside: set[Path] = set()
+    for path, node in _editable(file):
+        if isinstance(node, ast.ListOf):
+            inside.add(path)
+            if not any(path[:k] in inside for k in range(len(path))):
+                yield path, node
+
+
+def _lengths(found: ast.Expr, level: int = 0) -> Iterator[tuple[int, int]]:
+    if isinstance(found, ast.ListOf):
+        yield level, len(found.items)
+        for item in found.items:
+            yield from _lengths(item, level + 1)
+
+
+def _with_lists(lists: list[tuple[Path, ast.ListOf]], level: int, length: int, to: int) -> _Changes:
+    return {path: (_shortened(found, level, length, to),) for path, found in lists}
+
+
+def _shortened(found: ast.Expr, level: int | None, length: int, to: int) -> ast.Expr:
+    """The list with its lists of this length, at this depth or (None) at each, cut after `to` items."""
+    if not isinstance(found, ast.ListOf):
+        return found
+    items = found.items[:to] if level in (0, None) and len(found.items) == length else found.items
+    below = None if level is None else level - 1
+    return replace(found, items=tuple(_shortened(item, below, length, to) for item in items))
+
+
+# ---- numbers --------------------------------------------------------------------------------------------------------
+
+
+def _zeros(file: ast.File) -> Steps[ast.File]:
+    return _rounded(file, lambda value: 0)
+
+
+def _digits(count: int) -> Edit[ast.File]:
+    return lambda file: _rounded(file, lambda value: round(value, count))
+
+
+def _rounded(file: ast.File, to: Callable[[float], float]) -> Steps[ast.File]:
+    """Windows of numbers with a point replaced by rounder ones, all of them first."""
+    values = dict(_reals(file))
+    instead: Mapping[Path, ast.Expr] = {path: _round_number(to(value)) for path, value in values.items()}
+
+    def rebuilt(kept: list[Path]) -> ast.File:
+        stays = set(kept)
+        return with_parts(file, {path: (instead[path],) for path in values if path not in stays})
+
+    return fewer(list(values), rebuilt)
+
+
+def _round_number(value: float) -> ast.Expr:
+    return number(int(value)) if float(value).is_integer() and abs(value) < 1e6 else number(value)
+
+
+def _reals(file: ast.File) -> Iterator[tuple[Path, float]]:
+    """Numbers with a point, each with the sign in front of it."""
+    signed: set[Path] = set()
+    for path, node in _editable(file):
+        if isinstance(node, ast.Unary) and node.op == "-" and _is_real(node.operand):
+            assert isinstance(node.operand, ast.Number)
+            signed.add((*path, ("operand", -1)))
+            yield path, -float(node.operand.value)
+        elif _is_real(node) and path not in signed:
+            assert isinstance(node, ast.Number)
+            yield path, float(node.value)
+
+
+def _is_real(node: ast.Node) -> bool:
+    return isinstance(node, ast.Number) and isinstance(node.value, float)
+
+
+def _editable(file: ast.File) -> Iterator[tuple[Path, ast.Node]]:
+    """All nodes but those of assertions, assumptions and settings."""
+    fixed: set[Path] = set()
+    for path, node in paths(file):
+        if isinstance(node, (ast.Assert, ast.Assume, ast.Setting)):
+            fixed.add(path)
+        if not any(path[:k] in fixed for k in range(len(path) + 1)):
+            yield path, node
+
+
+EDITS: tuple[Edit[ast.File], ...] = (
+    _items,
+    _assertions,
+    _zeros,
+    _each(_sizes),
+    _each(_shorter_lists),
+    _statements,
+    _each(_unwrapped),
+    _each(_simpler_lines),
+    *(_digits(count) for count in range(4)),
+)
+"""All edits, those that take most away first."""
