@@ -1,0 +1,145 @@
+"""Failures that last: the smallest program that fails by itself, kept as a file, and the arguments to try first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qsanc import driver
+from qsanc.check.imports import load_text
+from qsanc.check.module import Module
+from qsanc.diagnostics import QsanError
+from qsanc.elaborate.expressions import Evaluator
+from qsanc.elaborate.graph import Graph
+from qsanc.elaborate.properties import INTEGERS, Excluded, bounds_of, extents
+from qsanc.elaborate.report import Report
+from qsanc.elaborate.scope import Scope
+from qsanc.elaborate.sizes import Sizes
+from qsanc.elaborate.values import Interval
+from qsanc.ir.bound import Bound
+from qsanc.ir.ops import Array
+from qsanc.source import Source
+from qsanc.syntax import ast
+from qsanc.testing import failures
+from qsanc.testing.blocks import unitaries
+from qsanc.testing.blocks.arguments import Arguments
+from qsanc.testing.blocks.cases import Case
+from qsanc.testing.blocks.eager import literal
+from qsanc.testing.blocks.engine import Engine
+from qsanc.testing.blocks.once import Level, execute
+from qsanc.testing.blocks.verdict import Failure
+from qsanc.testing.reduce.alone import self_contained
+from qsanc.testing.reduce.circuits import reduce_pair
+from qsanc.testing.reduce.program import reduce_program
+from qsanc.testing.reduce.written import written_pair, written_program
+
+if TYPE_CHECKING:
+    from qsanc.testing.blocks.search import Options
+
+_SECONDS = 5.0
+
+
+def keep(folder: Path, case: Case, values: Arguments, failure: Failure, *, seed: int, options: Options) -> Path | None:
+    """Write the smallest program found that fails like this block, and the arguments. None where no program that
+    stands by itself fails: an assertion about samples can fail by a hair."""
+    text = _smallest(case, values, failure, seed=seed, options=options)
+    if isinstance(case.item, ast.Property):
+        failures.keep_example(folder, case.id, {name: _plain(value) for name, value in values.items()})
+    return None if text is None else failures.keep(text, name=case.id, folder=folder)
+
+
+def earlier(folder: Path, case: Case) -> Iterator[Arguments]:
+    """Arguments that failed in earlier runs and still fit the property."""
+    assert isinstance(case.item, ast.Property)
+    for kept in failures.examples(folder, case.id):
+        values = _fitting(case.module, case.item, kept)
+        if values is not None:
+            yield values
+
+
+def forget(folder: Path, case: Case) -> None:
+    """The block passes again: its arguments and programs go."""
+    failures.forget_all(folder, case.id)
+
+
+def _smallest(case: Case, values: Arguments, failure: Failure, *, seed: int, options: Options) -> str | None:
+    """The text of the smallest program found."""
+    title = f"from: {case.id}\n{failure.assertion.message or failure.assertion.condition.span.text}"
+    decisive = failure.decisive
+    if decisive is not None and decisive.sides is not None and isinstance(decisive.node, ast.Approx):
+        strict, tolerance = decisive.node.strict, decisive.tolerance
+
+        def differ(left: Bound, right: Bound) -> bool:
+            return unitaries.compare(left, right, strict=strict, seed=seed).distance > tolerance
+
+        left, right = decisive.sides
+        if left.wires <= unitaries.MOST_EXACT and differ(left, right):
+            left, right = reduce_pair(left, right, differ)
+            return written_pair(left, right, title=title, seed=seed, tol=tolerance, strict=strict)
+    level = Level(seed, 1, options.chosen)
+
+    def fails(file: ast.File) -> bool:
+        return fails_alone(file, options, level)
+
+    program = self_contained(case.module, case.item, values)
+    if not fails(program):
+        return None
+    return written_program(reduce_program(program, fails, seconds=_SECONDS), title=title, seed=seed)
+
+
+def fails_alone(file: ast.File, options: Options, level: Level) -> bool:
+    """Whether the last block of a program without other files is right and does not hold."""
+    try:
+        module = load_text(Source(file.source.name, file.source.text), Path("."))
+        driver.check(module)
+        block = module.file.items[-1]
+        if not isinstance(block, ast.Property | ast.Test):
+            return False
+        values = _only_arguments(module, block)
+        engine = Engine(options.backend, cost_limit=options.cost_limit)
+        return values is not None and execute(module, block, values, engine, level) is not None
+    except (QsanError, Excluded):
+        return False
+
+
+def _only_arguments(module: Module, block: ast.Property | ast.Test) -> Arguments | None:
+    """The arguments of a block that takes none but arrays without elements; None where it takes others."""
+    if isinstance(block, ast.Test):
+        return {}
+    values = {param.name: np.zeros(shape) for param in block.params if 0 in (shape := _shape(module, param) or ())}
+    return values if len(values) == len(block.params) else None
+
+
+def _shape(module: Module, param: ast.Param) -> tuple[int, ...] | None:
+    return extents(Evaluator(Report(), Sizes({}, {}), Graph()), param, Scope(module))
+
+
+def _fitting(module: Module, item: ast.Property, kept: Mapping[str, object]) -> Arguments | None:
+    """Arguments as the property takes them now; None where they no longer fit it."""
+    scope, ev = Scope(module), Evaluator(Report(), Sizes({}, {}), Graph())
+    values: dict[str, int | bool | Array] = {}
+    if set(kept) != {param.name for param in item.params}:
+        return None
+    for param in item.params:
+        bounds, shape = bounds_of(ev, param, scope), extents(ev, param, scope)
+        whole = param.type.kind in INTEGERS
+        try:
+            array = np.array(kept[param.name], np.float64)
+        except (TypeError, ValueError):
+            return None
+        inside = all(number in bounds for number in array.ravel().tolist()) if isinstance(bounds, Interval) else True
+        if array.shape != shape or not np.isfinite(array).all() or not inside or (whole and (array % 1).any()):
+            return None
+        value: int | bool | Array = array.astype(np.int64) if whole else array
+        if whole and not shape:
+            value = bool(array) if param.type.kind == "bool" else int(array)
+        values[param.name] = value
+        scope.bind(param.name, literal(value) if isinstance(value, np.ndarray) else value)  # type: ignore[arg-type]
+    return values
+
+
+def _plain(value: object) -> object:
+    return value.tolist() if isinstance(value, np.ndarray) else value
