@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from qsanc import registry
 from qsanc.api.names import item_of, module_of, only
-from qsanc.api.unexecuted import unexecuted
+from qsanc.api.noise import unexecuted
 from qsanc.check.module import Module
 from qsanc.diagnostics import Severity
 from qsanc.driver import Compiled, compile_entry
@@ -57,8 +57,12 @@ class Circuit:
 
     def __init__(self, module: Module, entry: str, backend: str = "numpy", shots: int | None = None) -> None:
         item = item_of(module, entry)
-        if isinstance(item, ast.Noise | ast.Property | ast.Test):
+        if isinstance(item, ast.Noise):
             raise errors.fail(unexecuted(item, Severity.ERROR))
+        if isinstance(item, ast.Property | ast.Test):
+            title = f"`{entry}` is a {type(item).__name__.lower()}, which returns nothing"
+            again = f"qsanc test {module.file.source.name} -k {entry}"
+            raise errors.fail(errors.error("QS108", title, item.name_span, help=again))
         if not isinstance(item, ast.Circuit | ast.Ansatz):
             known = [name for name in entries(module) if isinstance(item_of(module, name), ast.Circuit | ast.Ansatz)]
             title = f"{module.file.source.name} has no circuit `{entry}`"

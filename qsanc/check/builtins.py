@@ -168,7 +168,6 @@ BUILTINS: tuple[Builtin, ...] = (
     _row("adjoint", _W, "Backwards through the state: exact, on simulators.", Context.GRAD, Context.METHOD),
     _row("spsa", _W, "Two random shifts of everything: an estimate.", Context.GRAD, Context.METHOD),
     _row("finite_difference", _W, "Difference quotients, to compare with.", Context.METHOD),
-    _row("complex_step", _W, "An imaginary shift, to compare with.", Context.METHOD),
     #
     _row("unitary(u: operator)", Sort.TRUTH, "Whether u times its inverse is the identity.", Context.CHECK),
     _row("inv(u: operator)", Sort.OPERATOR, "The inverse of a unitary.", Context.CHECK),

@@ -16,7 +16,7 @@ COMMANDS = {
     "eval": "Evaluate a trained model on a data file.",
     "predict": "Predict with a trained model.",
     "run": "Run one circuit with given arguments.",
-    "test": "Run the tests and properties of a file.",
+    "test": "Run the tests and properties of files.",
     "backends": "List the backends and what they can do.",
     "explain-error": "Explain an error code.",
 }

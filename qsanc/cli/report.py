@@ -11,16 +11,16 @@ from importlib.metadata import version
 
 import click
 
-from qsanc.api.unexecuted import blocks, unexecuted
+from qsanc.api.noise import warnings_of_noise
 from qsanc.check.module import Module
-from qsanc.diagnostics import CompilerBug, Diagnostic, Severity
+from qsanc.diagnostics import CompilerBug, Diagnostic
 from qsanc.diagnostics.render import render, to_json
-from qsanc.syntax import ast
 
 
-def show(diagnostics: Sequence[Diagnostic]) -> None:
-    """The diagnostics on stderr, in colour on a terminal unless NO_COLOR is set."""
-    click.echo(render(diagnostics, color=sys.stderr.isatty() and not os.environ.get("NO_COLOR")), err=True, nl=False)
+def show(diagnostics: Sequence[Diagnostic], *, err: bool = True) -> None:
+    """The diagnostics on stderr, or stdout, in colour on a terminal unless NO_COLOR is set."""
+    stream = sys.stderr if err else sys.stdout
+    click.echo(render(diagnostics, color=stream.isatty() and not os.environ.get("NO_COLOR")), err=err, nl=False)
 
 
 def show_json(diagnostics: Sequence[Diagnostic]) -> None:
@@ -30,8 +30,7 @@ def show_json(diagnostics: Sequence[Diagnostic]) -> None:
 
 def warn_of_noise(module: Module) -> None:
     """On stderr, for each noise block of the file: circuits run without it."""
-    found = [unexecuted(block, Severity.WARNING) for block in blocks(module) if isinstance(block, ast.Noise)]
-    if found:
+    if found := warnings_of_noise(module):
         show(found)
 
 

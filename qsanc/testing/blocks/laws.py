@@ -102,8 +102,9 @@ def follows(run: Execution, node: ast.Call, given: Mapping[str, ast.Expr], scope
     if not chances:
         return run.observe(node, True, "nothing is measured")
     worst = int(np.argmin(chances))
+    held = chances[worst] >= level
     text = f"p = {chances[worst]:.3g} with {shots} shots, alpha {level:.3g}"
-    return run.observe(node, chances[worst] >= level, text + _needed(exact[worst], level))
+    return run.observe(node, held, text if held else text + _needed(exact[worst], level))
 
 
 def _needed(law: Floats, level: float) -> str:

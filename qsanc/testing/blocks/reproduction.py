@@ -54,20 +54,23 @@ def keep(folder: Path, case: Case, values: Arguments, failure: Failure, *, seed:
 def earlier(folder: Path, case: Case) -> Iterator[Arguments]:
     """Arguments that failed in earlier runs and still fit the property."""
     assert isinstance(case.item, ast.Property)
-    for kept in failures.examples(folder, case.id):
-        values = _fitting(case.module, case.item, kept)
+    for kept in failures.examples(folder, case.id)[0]:
+        values = _fitting(case.module, case.item, kept.arguments)
         if values is not None:
             yield values
 
 
 def forget(folder: Path, case: Case) -> None:
     """The block passes again: its arguments and programs go."""
-    failures.forget_all(folder, case.id)
+    for path in failures.kept(folder, case.id):
+        failures.forget(path)
+    for kept in failures.examples(folder, case.id)[0]:
+        failures.forget(kept.path)
 
 
 def _smallest(case: Case, values: Arguments, failure: Failure, *, seed: int, options: Options) -> str | None:
     """The text of the smallest program found."""
-    title = f"from: {case.id}\n{failure.assertion.message or failure.assertion.condition.span.text}"
+    title = failure.assertion.message or failure.assertion.condition.span.text
     decisive = failure.decisive
     if decisive is not None and decisive.sides is not None and isinstance(decisive.node, ast.Approx):
         strict, tolerance = decisive.node.strict, decisive.tolerance
@@ -95,7 +98,7 @@ def fails_alone(file: ast.File, options: Options, level: Level) -> bool:
     try:
         module = load_text(Source(file.source.name, file.source.text), Path("."))
         driver.check(module)
-        block = module.file.items[-1]
+        block = module.file.items[-1] if module.file.items else None
         if not isinstance(block, ast.Property | ast.Test):
             return False
         values = _only_arguments(module, block)

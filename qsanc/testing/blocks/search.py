@@ -27,8 +27,8 @@ from qsanc.testing.blocks.cases import Case
 from qsanc.testing.blocks.engine import Engine
 from qsanc.testing.blocks.once import Level, execute
 from qsanc.testing.blocks.verdict import Failure
+from qsanc.testing.failures import FOLDER
 
-FOLDER = Path(".qsanc/failures")
 DEFAULT_EXAMPLES = 100
 _SHRINKING = 10.0
 """Seconds for smaller arguments, once some were found to fail."""
@@ -213,7 +213,7 @@ class _Trial:
         """The failure as a diagnostic; before that, it is made small and kept."""
         self.values = found.values
         folder = self._options.failures
-        if folder is not None:
+        if folder is not None and folder.resolve() not in self._case.path.resolve().parents:
             self.reproduction = reproduction.keep(
                 folder, self._case, found.values, found.failure, seed=self.seed, options=self._options
             )

@@ -1,0 +1,15 @@
+"""Commands that need packages beyond the core say so before they begin."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from qsanc.diagnostics import Diagnostic, QsanError, Severity
+
+
+def need_testing() -> None:
+    """Raises QsanError (QS706) where the packages of the extra `testing` are not installed."""
+    missing = [name for name in ("hypothesis", "scipy") if find_spec(name) is None]
+    if missing:
+        title = f"tests and properties need {' and '.join(missing)}"
+        raise QsanError([Diagnostic("QS706", Severity.ERROR, title, help="pip install 'qsanc[testing]'")])
