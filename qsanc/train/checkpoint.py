@@ -1,12 +1,14 @@
 """A `Progress` on disk: `checkpoint.json`, which names the arrays file that belongs to it by the hash of its content.
 
 The arrays are written first, under a name of their own; renaming `checkpoint.json` then switches to them at once, and
-older arrays are deleted after that. So there is a whole checkpoint at any moment, whatever is killed.
+older arrays are deleted after that. So there is a whole checkpoint at any moment, whatever is killed. `checkpoint.json`
+ends with the hash of its own entries, so that a changed digit does not change what follows.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -54,7 +56,7 @@ def write(folder: Path, progress: Progress) -> None:
         "seconds": progress.seconds,
         "history": [epoch_json(epoch) for epoch in progress.history],
     }
-    atomic.write(folder / NAME, file_text(value))
+    atomic.write(folder / NAME, file_text({**value, "check": _digest(value)}))
     for old in folder.glob("state-*.safetensors"):
         if old.name != file.name:
             old.unlink(missing_ok=True)
@@ -82,7 +84,7 @@ def read(folder: Path, model: Model, recipe: Recipe) -> Progress:
         fields.wrong("history", "one entry for each finished epoch")
     if fields.integer("best_epoch", 0) > len(history):
         fields.wrong("best_epoch", "a finished epoch")
-    return Progress(
+    progress = Progress(
         stored(model, groups["parameters"], origin),
         _state(model, recipe, groups["optimizer"], origin),
         stored(model, groups["best"], origin),
@@ -96,6 +98,15 @@ def read(folder: Path, model: Model, recipe: Recipe) -> Progress:
         history,
         fields.number("seconds"),
     )
+    entries = {name: fields.value(name) for name in fields.names() if name != "check"}
+    if "check" in fields.names() and fields.text("check") != _digest(entries):
+        fields.wrong("check", "the hash of the other entries")
+    return progress
+
+
+def _digest(entries: dict[str, Json]) -> str:
+    """Checkpoints of before there was a check have none, and are read without."""
+    return hashlib.sha256(json.dumps(entries, ensure_ascii=False).encode("utf-8")).hexdigest()
 
 
 def epoch_line(epoch: EpochRecord) -> str:
