@@ -85,15 +85,15 @@ def _reduced(start: Sides, fails: Callable[[Sides], bool], edits: Sequence[Edit[
 
 
 def _weight(sides: Sides) -> tuple[int, ...]:
-    """How large: gates, wires, operands, angles, the length of their texts, and how far down the gate table."""
+    """How large: gates, wires, operands, angles, the length as they are written, and how far down the gate table."""
     gates = [gate for side in sides for gate in side.body]
-    angles = [angle.constant for gate in gates for angle in gate.angles]
+    angles = [float(angle.constant) for gate in gates for angle in gate.angles]
     return (
         len(gates),
         sides[0].wires,
         sum(len(gate.wires) for gate in gates),
         len(angles),
-        sum(len(number_text(angle)) for angle in angles),
+        sum(map(_length, angles)),
         sum(_RANK[gate.name] for gate in gates),
     )
 
@@ -300,8 +300,13 @@ def _rounder(value: float) -> Iterator[float]:
     if not math.isfinite(value) or value > 100 or _quarters(value, _EIGHTH) is not None:
         return
     choices = [round(value / _EIGHTH) * math.pi / 4, *(round(value, digits) for digits in range(4))]
-    length = len(number_text(value))
-    yield from (choice for choice in dict.fromkeys(choices) if choice and len(number_text(choice)) < length)
+    yield from (choice for choice in dict.fromkeys(choices) if choice and _length(choice) < _length(value))
+
+
+def _length(angle: float) -> int:
+    """Characters of an angle, of which a multiple of pi has one and 0 none."""
+    text = number_text(angle).lstrip("-")
+    return 0 if text == "0" else 1 if "pi" in text else len(text)
 
 
 def _quarters(value: float, unit: float) -> int | None:
@@ -335,7 +340,7 @@ def _single_angles(sides: Sides) -> Steps[Sides]:
             value = gate.angles[position].constant
             zero = [0.0] if len(gate.angles) > 1 and value else []
             for rounder in (*zero, *_rounder(abs(value))):
-                turned = _with_angle(gate, position, math.copysign(rounder, value))
+                turned = _with_angle(gate, position, math.copysign(rounder, value) if rounder else 0.0)
                 changed: list[Column] = [*columns[:k], (turned,) * len(sides), *columns[k + 1 :]]
                 if (yield _from_columns(changed, sides)):
                     columns, gate = changed, turned

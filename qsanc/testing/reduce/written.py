@@ -25,8 +25,8 @@ def written_pair(a: Bound, b: Bound, *, title: str, seed: int, tol: float, stric
         raise ValueError(f"the circuits act on {a.wires} and on {b.wires} wires")
     if not (math.isfinite(tol) and tol >= 0):
         raise ValueError(f"a tolerance is a number that is not negative, not {tol}")
-    drawings = [draw(side.module(name)).partition("\n\nr0 = ")[0] for name, side in (("left", a), ("right", b))]
-    claim = f"assert left() ~= right() tol {number_text(tol)}{' strict' if strict else ''};"
+    drawings = [_drawing(name, side) for name, side in (("left", a), ("right", b))]
+    claim = f"assert left() ~= right() tol {number_text(float(tol))}{' strict' if strict else ''};"
     parts = [_HEADER, _ansatz("left", a), _ansatz("right", b), f"test reproduces {{\n  {claim}\n}}"]
     return head(title, seed=seed, drawings=drawings) + "\n\n".join(parts) + "\n"
 
@@ -37,16 +37,21 @@ def written_program(file: ast.File, *, title: str, seed: int, drawings: Sequence
 
 
 def head(title: str, *, seed: int, drawings: Sequence[str] = ()) -> str:
-    """Comment lines: what failed, `// seed: N`, and drawings, each set apart. Ends in an empty line."""
+    """Comment lines: what failed, `// seed: N`, and drawings, each set apart."""
     blocks = [title, f"seed: {seed}", *drawings]
     lines = [line for block in blocks for line in ("", *_lines(block))][1:]
-    return "".join(f"// {line}".rstrip() + "\n" for line in lines) + "\n"
+    return "".join(f"// {line}".rstrip() + "\n" for line in lines)
 
 
 def _lines(text: str) -> Iterator[str]:
     """The lines of a text, with a blank for every character that a comment cannot hold."""
     for line in text.rstrip().splitlines():
         yield "".join(character if character.isprintable() else " " for character in line)
+
+
+def _drawing(name: str, circuit: Bound) -> str:
+    """`left: 2 wires`, then the lines of the circuit."""
+    return draw(circuit.module(name)).partition("\n\nr0 = ")[0].replace(f"\n\n{name}\n", "\n", 1)
 
 
 def _ansatz(name: str, circuit: Bound) -> str:
@@ -60,7 +65,7 @@ def _ansatz(name: str, circuit: Bound) -> str:
 
 def _gate_line(gate: Gate) -> str:
     """`u3(pi/2, 0, -0.1) q[0];`. Every gate of the table is one of the language."""
-    values = [angle.constant for angle in gate.angles]
+    values = [float(angle.constant) for angle in gate.angles]
     if any(not angle.is_constant for angle in gate.angles) or not all(map(math.isfinite, values)):
         raise ValueError(f"the angles of {gate.name} on {gate.wires} are not finite numbers")
     angles = f"({', '.join(_number(value) for value in values)})" if values else ""
