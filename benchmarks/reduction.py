@@ -4,8 +4,8 @@
 
 Each pair differs as a unitary, is reduced within a second, and is written as a program, which then is run and has to
 fail again. Prints JSON: for each case the gates left on the left and on the right, whether the program fails, and the
-seconds; then how many cases have at most four gates on each side, and on both together. With --states the pairs are told
-apart by the state that they prepare from |0...0>, so that gates in front of the changed one matter.
+seconds; then how many cases have at most four gates on each side, and on both together. With --states the pairs are
+told apart by the state that they prepare from |0...0>, so that gates in front of the changed one matter.
 """
 
 from __future__ import annotations
