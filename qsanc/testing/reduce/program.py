@@ -19,7 +19,7 @@ from qsanc.testing.reduce.tree import Path, number, own_text, paths, renamed, wi
 
 __all__ = ["reduce_program", "self_contained"]
 
-_Changes: TypeAlias = dict[Path, tuple[object, ...]]
+_Changes: TypeAlias = Mapping[Path, tuple[object, ...]]
 
 
 def reduce_program(file: ast.File, fails: Callable[[ast.File], bool], *, seconds: float = 5.0) -> ast.File:
@@ -122,7 +122,7 @@ def _unwrapped(file: ast.File) -> Iterator[_Changes]:
             case ast.If(then=then, orelse=orelse):
                 yield {path: then.body}
                 yield {path: orelse.body if orelse is not None else ()}
-            case ast.If():
+            case _:
                 pass
 
 
@@ -131,6 +131,22 @@ def _simpler_lines(file: ast.File) -> Iterator[_Changes]:
     for path, node in paths(file):
         if isinstance(node, ast.Apply) and node.modifiers:
             yield {path: (replace(node, modifiers=()),)}
+
+
+def _parts_of_expressions(file: ast.File) -> Iterator[_Changes]:
+    """An expression replaced by a part of it: an operand, an argument, the array of an element, one item of a list."""
+    for path, node in _editable(file):
+        match node:
+            case ast.Binary(left=left, right=right):
+                yield from ({path: (part,)} for part in (left, right))
+            case ast.Unary(operand=part) if not isinstance(part, ast.Number):
+                yield {path: (part,)}
+            case ast.Call(args=args):
+                yield from ({path: (arg.value,)} for arg in args)
+            case ast.ListOf(items=items) if len(items) > 1:
+                yield {path: (replace(node, items=items[:1]),)}
+            case _:
+                pass
 
 
 # ---- sizes and lists ------------------------------------------------------------------------------------------------
@@ -143,7 +159,9 @@ def _sizes(file: ast.File) -> Iterator[_Changes]:
     lists = list(_lists(file))
     for value in dict.fromkeys(places.values()):
         for smaller in _smaller(value):
-            changes: _Changes = {path: (number(smaller),) for path, found in places.items() if found == value}
+            changes: dict[Path, tuple[object, ...]] = {
+                path: (number(smaller),) for path, found in places.items() if found == value
+            }
             for path, found in lists:
                 changes[path] = (_shortened(found, None, value, smaller),)
             yield changes
@@ -170,11 +188,19 @@ def _smaller(value: int) -> Iterator[int]:
 
 
 def _integers(file: ast.File) -> Iterator[tuple[Path, int]]:
-    """Integers that are the value of a name, the end of a range, a length, or an argument or stand in brackets."""
+    """Integers that are the value of a name, the end of a range, a length, an argument of a call, or the size of a
+    template in brackets; not those that choose an element or a qubit."""
+    items = {getattr(item, "name", None) for item in file.items}
     for path, node in _editable(file):
         if isinstance(node, ast.Number) and isinstance(node.value, int):
             parent = _at(file, path[:-1])
-            if isinstance(parent, (ast.Let, ast.Const, ast.Size, ast.Range, ast.Type, ast.Arg, ast.Generic)):
+            if isinstance(parent, ast.Arg):
+                whole = _at(file, path[:-2])
+                if isinstance(whole, (ast.Call, ast.Apply)) or (
+                    isinstance(whole, ast.Index) and isinstance(whole.base, ast.Name) and whole.base.name in items
+                ):
+                    yield path, node.value
+            elif isinstance(parent, (ast.Let, ast.Const, ast.Size, ast.Range, ast.Type, ast.Generic)):
                 yield path, node.value
 
 
@@ -272,12 +298,13 @@ def _editable(file: ast.File) -> Iterator[tuple[Path, ast.Node]]:
 EDITS: tuple[Edit[ast.File], ...] = (
     _items,
     _assertions,
-    _zeros,
-    _each(_sizes),
-    _each(_shorter_lists),
     _statements,
     _each(_unwrapped),
     _each(_simpler_lines),
+    _each(_parts_of_expressions),
+    _zeros,
+    _each(_sizes),
+    _each(_shorter_lists),
     *(_digits(count) for count in range(4)),
 )
 """All edits, those that take most away first."""

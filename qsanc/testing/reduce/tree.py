@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias, TypeVar, cast
 
@@ -76,7 +76,7 @@ def fields_below(node: ast.Node) -> Iterator[tuple[str, object]]:
     return zip(names, values, strict=True)
 
 
-def with_parts(root: N, changes: dict[Path, tuple[object, ...]]) -> N:
+def with_parts(root: N, changes: Mapping[Path, tuple[object, ...]]) -> N:
     """`root` with other nodes in some places: none, one, or, where the place is in a tuple, several.
 
     Where one place lies within another, the outer one counts.
@@ -101,7 +101,7 @@ def with_parts(root: N, changes: dict[Path, tuple[object, ...]]) -> N:
     return cast(N, replace(cast(ast.Node, root), **fields))  # type: ignore[arg-type]
 
 
-def _changed(part: object, changes: dict[Path, tuple[object, ...]]) -> tuple[object, ...]:
+def _changed(part: object, changes: Mapping[Path, tuple[object, ...]]) -> tuple[object, ...]:
     return changes[()] if () in changes else (with_parts(part, changes),)
 
 
