@@ -226,11 +226,13 @@ def _binary_shots(chance: float, tv: float, alpha: float, power: float) -> int:
     """For two outcomes of probabilities `chance` and 1 - chance: the power of the very test, in both directions."""
     chance = min(chance, 1 - chance) if min(chance, 1 - chance) > IMPOSSIBLE else 0.0
 
+    def rejected(shots: int, p: float) -> int:
+        """The largest count that is too small, or -1."""
+        few = int(stats.binom.ppf(alpha / 2, shots, p))
+        return few - bool(stats.binom.cdf(few, shots, p) > alpha / 2)
+
     def found(shots: int) -> bool:
-        law = stats.binom(shots, chance)
-        few = int(law.ppf(alpha / 2))
-        few -= law.cdf(few) > alpha / 2
-        many = int(law.isf(alpha / 2)) + 1
+        few, many = rejected(shots, chance), shots - rejected(shots, 1 - chance)
         others = [stats.binom(shots, other) for other in (chance - tv, chance + tv) if 0 <= other <= 1]
         return all(other.cdf(few) + other.sf(many - 1) >= power for other in others)
 
