@@ -131,17 +131,6 @@ def test_backends_lists_numpy(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["backends"]) == 0
 
 
-def test_tests_and_properties_are_not_run_and_that_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "a.qsan"
-    file.write_text("qsan 1.0\ntest adds { assert 1 + 1 == 2; }\n")
-    assert main(["test", str(file)]) == 1
-    told = capsys.readouterr().err
-    assert "QS702" in told
-    assert "does not run" in told
-    file.write_text("qsan 1.0\n")
-    assert main(["test", str(file)]) == 0
-
-
 def test_train_evaluate_and_predict(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,15 +264,14 @@ def test_noise_is_never_passed_over_in_silence(tmp_path: Path, capsys: pytest.Ca
     assert json.loads(captured.out)["value"] == -1
     assert "warning[QS505]" in captured.err
     assert f"{file}:2:7" in captured.err
-    for name, code in (("noisy", "QS505"), ("holds", "QS702")):
-        assert main(["run", str(file), name]) == 1
-        assert f"error[{code}]: " in (told := capsys.readouterr().err)
-        assert f"`{name}` is checked, but" in told
-    assert main(["test", str(file)]) == 1
+    assert main(["run", str(file), "noisy"]) == 1
+    assert "error[QS505]: noise `noisy` is checked, but" in capsys.readouterr().err
+    assert main(["run", str(file), "holds"]) == 1
     told = capsys.readouterr().err
-    assert "noise `noisy`" in told
-    assert "`holds`" in told
-    assert told.count("error[QS702]") == 2
+    assert "error[QS108]: `holds` is a property, which returns nothing" in told
+    assert f"qsanc test {file} -k holds" in told
+    assert main(["test", str(file)]) == 0
+    assert "warning[QS505]: noise `noisy`" in capsys.readouterr().err
 
 
 def test_train_warns_of_noise(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

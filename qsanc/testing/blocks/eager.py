@@ -56,8 +56,8 @@ def literal(array: Array) -> object:
 
 def brief(array: Array, *, most: int = 12) -> str:
     """An array as a person reads it, without its middle where it is long."""
-    with np.printoptions(precision=6, suppress=False, threshold=most, edgeitems=2, linewidth=100):
-        text = np.array2string(np.asarray(array), separator=", ")
+    shorten = {"all": lambda value: f"{value:.6g}"}
+    text = np.array2string(np.asarray(array), separator=", ", threshold=most, edgeitems=2, formatter=shorten)
     return " ".join(text.split())
 
 

@@ -118,7 +118,8 @@ class Execution(Assertions):
         found = unitaries.compare(a, b, strict=node.strict, seed=self.seed)
         tolerance = self.number_for("tol", TOLERANCE, tolerance)
         held = found.distance <= tolerance
-        text = f"{found.method}: {found.distance:.3g} apart{'' if node.strict else ' up to a phase'}, tol {tolerance:g}"
+        phase = "" if node.strict else " up to a phase"
+        text = f"{found.distance:.3g} apart{phase}, by {found.method}, tol {tolerance:g}"
         self.evidence.append(Evidence(node, held, text, (a, b), tolerance))
         return held
 

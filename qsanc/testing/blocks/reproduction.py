@@ -87,7 +87,11 @@ def _smallest(case: Case, values: Arguments, failure: Failure, *, seed: int, opt
     def fails(file: ast.File) -> bool:
         return fails_alone(file, options, level)
 
-    program = self_contained(case.module, case.item, values)
+    known = {
+        name: value.item() if isinstance(value, np.ndarray) and not value.ndim else value
+        for name, value in values.items()
+    }
+    program = self_contained(case.module, case.item, known)
     if not fails(program):
         return None
     return written_program(reduce_program(program, fails, seconds=_SECONDS), title=title, seed=seed)
