@@ -11,7 +11,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from oracle.asking import kinds_of, requests
-from strategies import bindings, coefficients, modules, observables
 from test_conformance import BACKENDS, lowered, named
 
 from qsanc.ir.circuit import (
@@ -27,6 +26,8 @@ from qsanc.ir.circuit import (
     State,
 )
 from qsanc.target import Bindings, Context, Differentiable, Gradient, Request
+from qsanc.testing.strategies import bindings, circuits, observables
+from qsanc.testing.strategies.numbers import coefficients
 
 KINDS = ("expectation", "probabilities", "probability", "overlap")
 exact = named(exact=True)
@@ -53,7 +54,7 @@ def all_pairs(bound: Bindings) -> np.ndarray:
 @given(data=st.data())
 def test_states_have_norm_1_and_chances_sum_to_1(name: str, data: st.DataObject) -> None:
     """Also their types. Overlaps lie between 0 and 1, and the whole one of a state with itself is 1."""
-    module = data.draw(modules(max_gates=8, max_results=1, kinds=("state",)))
+    module = data.draw(circuits(max_gates=8, max_results=1, results=("state",)))
     wires = tuple(data.draw(st.permutations(range(module.wires))))
     kept = wires[: data.draw(st.integers(1, module.wires))]
     results = (State(0), Probabilities(0, kept), Overlap(0, 0, wires), Overlap(0, 0, kept))
@@ -78,8 +79,8 @@ def test_states_have_norm_1_and_chances_sum_to_1(name: str, data: st.DataObject)
 @given(data=st.data())
 def test_expectations_are_linear_in_the_observable(name: str, data: st.DataObject) -> None:
     """<a A + b B> = a <A> + b <B>; a Pauli product lies between -1 and 1, and the identity is 1."""
-    module = data.draw(modules(max_gates=8, max_results=1, kinds=("state",)))
-    one, other = data.draw(observables(module.wires)), data.draw(observables(module.wires))
+    module = data.draw(circuits(max_gates=8, max_results=1, results=("state",)))
+    one, other = data.draw(observables(wires=module.wires)), data.draw(observables(wires=module.wires))
     a, b = data.draw(coefficients()), data.draw(coefficients())
     sums: dict[Pauli, float] = {}
     for factor, observable in ((a, one), (b, other)):
@@ -100,7 +101,7 @@ def test_expectations_are_linear_in_the_observable(name: str, data: st.DataObjec
 @given(data=st.data())
 def test_rows_are_independent_of_each_other(name: str, data: st.DataObject) -> None:
     """Rows moved, dropped and doubled take their values with them, and so do pairs of rows."""
-    module = data.draw(modules(max_gates=8, kinds=(*KINDS, "state")))
+    module = data.draw(circuits(max_gates=8, results=(*KINDS, "state")))
     bound = data.draw(bindings(module, max_rows=4))
     order = data.draw(st.lists(st.integers(0, bound.rows - 1), min_size=1, max_size=6))
     others, overlaps = kinds_of(module)
@@ -118,7 +119,7 @@ def test_rows_are_independent_of_each_other(name: str, data: st.DataObject) -> N
 @given(data=st.data())
 def test_results_are_independent_of_each_other(name: str, data: st.DataObject) -> None:
     """Asked for alone, or in another order, a result is the same."""
-    module = data.draw(modules(max_gates=8, max_results=4, kinds=KINDS))
+    module = data.draw(circuits(max_gates=8, max_results=4, results=KINDS))
     bound = data.draw(bindings(module))
     for results, pairs in zip(kinds_of(module), (None, all_pairs(bound)), strict=True):
         if results:
@@ -134,7 +135,7 @@ def test_results_are_independent_of_each_other(name: str, data: st.DataObject) -
 @given(data=st.data())
 def test_wires_are_only_names(name: str, data: st.DataObject) -> None:
     """A register with its wires exchanged, in gates and results alike, gives the same values."""
-    module = data.draw(modules(max_gates=8, kinds=KINDS))
+    module = data.draw(circuits(max_gates=8, results=KINDS))
     to = data.draw(st.permutations(range(module.wires)))
 
     def moved(wires: tuple[int, ...]) -> tuple[int, ...]:
@@ -168,7 +169,7 @@ def test_wires_are_only_names(name: str, data: st.DataObject) -> None:
 def test_distributions_follow_their_wires(name: str, data: st.DataObject) -> None:
     """In each order of the wires the axes are exchanged; summed over the last wire it is that of the others; and each
     outcome alone has its chance."""
-    module = data.draw(modules(max_wires=3, max_gates=8, max_results=1, kinds=("state",)))
+    module = data.draw(circuits(max_wires=3, max_gates=8, max_results=1, results=("state",)))
     n = module.wires
     orders = list(permutations(range(n)))
     asked = [Probabilities(0, order) for order in orders]
@@ -190,7 +191,7 @@ def test_distributions_follow_their_wires(name: str, data: st.DataObject) -> Non
 @given(data=st.data())
 def test_two_turns_of_any_angle_change_nothing(name: str, data: st.DataObject) -> None:
     """4 pi at one place of one gate: half-angle rotations are back with their sign, all others twice."""
-    module = data.draw(modules(max_gates=8, kinds=(*KINDS, "state")))
+    module = data.draw(circuits(max_gates=8, results=(*KINDS, "state")))
     sites = list(module.sites())
     assume(sites)
     at = data.draw(st.sampled_from(sites))
@@ -221,7 +222,7 @@ offering = pytest.mark.parametrize(
 def test_gradients_are_linear_in_the_cotangents(name: str, data: st.DataObject, factor: float) -> None:
     """Several calls of one pullback do not disturb each other; zeros give zeros; and the sum of all chances, which is 1
     whatever the angles are, has no slope."""
-    module = data.draw(modules(max_wires=3, max_gates=8, kinds=KINDS))
+    module = data.draw(circuits(max_wires=3, max_gates=8, results=KINDS))
     request = data.draw(requests(module, data.draw(bindings(module)), shifted=False))
     executable = lowered(BACKENDS[name], module, None)
     assert isinstance(executable, Differentiable)

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import dense
 from oracle.asking import chance
-from strategies import bindings, modules
 from test_conformance import ALPHA, BACKENDS, SHOTS, TWO_SEGMENTS, lowered, named
 
 from qsanc.ir.circuit import Angle, CircuitModule, Gate, Pauli, Probabilities, Segment
 from qsanc.target import Bindings, Context, Request
 from qsanc.target.draws import Draws, numbered
 from qsanc.target.sampling import Setting, mean_score, measured_module, readings
+from qsanc.testing.strategies import bindings, circuits
 
 
 def test_products_that_agree_share_a_setting() -> None:
@@ -63,7 +63,7 @@ def test_outcomes_of_a_setting() -> None:
 def test_every_result_is_read_from_the_outcomes_of_its_settings(data: st.DataObject) -> None:
     """Outcomes as likely as the oracle says they are give each result the value that the oracle gives it."""
     kinds = ("expectation", "probabilities", "probability")
-    module = data.draw(modules(max_wires=4, max_gates=6, kinds=kinds))
+    module = data.draw(circuits(max_wires=4, max_gates=6, results=kinds))
     bound = data.draw(bindings(module))
     reading = readings(module)
     outcomes = dense.results(measured_module(module, reading.settings), bound)

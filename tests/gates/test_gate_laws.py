@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import dense
-from strategies import radians
 
 from qsanc.grad.spectrum import shift_terms
 from qsanc.ir.circuit import Angle, Gate
 from qsanc.ir.gates import GATES, GateDef
 from qsanc.ir.inverse import inverse
+from qsanc.testing.strategies import angles
 
 TURNS = [gate for gate in GATES.values() if gate.angles]
 PERIODS = {
@@ -31,7 +31,7 @@ every_rotation = pytest.mark.parametrize("gate", [g for g in TURNS if len(g.angl
 
 
 def some_angles(gate: GateDef) -> st.SearchStrategy[np.ndarray]:
-    return st.tuples(*(radians() for _ in gate.angles)).map(np.array)
+    return angles(shape=(len(gate.angles),))
 
 
 def close(one: np.ndarray, other: np.ndarray) -> bool:
@@ -76,7 +76,7 @@ def test_angles_add_and_zero_is_nothing(gate: GateDef, data: st.DataObject) -> N
 @settings(max_examples=15)
 def test_the_inverse_of_the_inverse_is_the_gate(gate: GateDef, data: st.DataObject) -> None:
     """Written in affine angles of slots, and undone on any wires."""
-    slots = np.array(data.draw(st.lists(radians(), min_size=3, max_size=3)))
+    slots = data.draw(angles(shape=(3,)))
     wires = tuple(data.draw(st.permutations(range(3)))[: gate.wires])
     body = (Gate(gate.name, wires, tuple(Angle(0.3, ((k, -1.5),)) for k in range(len(gate.angles)))),)
     whole = dense.unitary(body, 3, slots)

@@ -21,20 +21,21 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The model `m` of a text, compiled, with the names and shapes of its parameters."""
+    """A model, compiled, with the names and shapes of its parameters."""
 
     compiled: Compiled
     shapes: Mapping[str, tuple[int, ...]]
 
     def values(self, wanted: Sequence[str], inputs: Arrays, layout: Layout) -> Arrays:
         program = self.compiled.program
-        plan = prepare(program.function("m"), program.modules, wanted)
+        plan = prepare(program.function(program.models[0].name), program.modules, wanted)
         return evaluate(plan, self.compiled.executables, inputs, layout)
 
     def gradient(self, inputs: Arrays, layout: Layout, method: Method) -> tuple[Arrays, Arrays]:
         """`predict` and `loss`, and the gradient of the mean loss by every parameter."""
         program = self.compiled.program
-        plan = prepare(program.function("m"), program.modules, ("predict", "loss"), wrt=tuple(self.shapes))
+        function = program.function(program.models[0].name)
+        plan = prepare(function, program.modules, ("predict", "loss"), wrt=tuple(self.shapes))
         loss = {"loss": np.full(layout.records, 1 / layout.records)}
         return value_and_gradient(plan, self.compiled.executables, inputs, layout, method=method, cotangents=loss)
 
