@@ -1,0 +1,100 @@
+"""The pytest plug-in: the properties and tests of `.qsan` files among the tests of a project, and two fixtures.
+
+settings.py  options of the command line and of the ini file
+items.py     files and blocks
+shown.py     diagnostics in the place of tracebacks
+
+It is loaded in every pytest run where qsanc is installed, so nothing of the compiler is imported before the first
+`.qsan` file is collected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from qsanc.diagnostics import QsanError
+from qsanc.testing.plugin import settings
+from qsanc.testing.plugin.items import SETTINGS, QsanBlock, QsanFile, QsanWarning, engine_of, near
+from qsanc.testing.plugin.shown import Shown, caller
+
+if TYPE_CHECKING:
+    from qsanc import Model
+    from qsanc.target import Backend
+
+__all__ = ["QsanWarning"]
+
+_KEPT = ".qsanc"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    settings.declare(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[SETTINGS] = settings.read(config)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Kept failures are collected where they are named on the command line."""
+    return True if collection_path.name == _KEPT else None
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> QsanFile | None:
+    """A `.qsan` file that is named on the command line or fits `qsan_files`."""
+    if file_path.suffix != ".qsan":
+        return None
+    patterns = parent.config.stash[SETTINGS].files
+    if parent.session.isinitpath(file_path) or any(file_path.match(pattern) for pattern in patterns):
+        return QsanFile.from_parent(parent, path=file_path)
+    return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A `QsanError` in a Python test is shown as its diagnostics, below the line of the test that it came from.
+
+    `--tb=long`, `--tb=native` and `--full-trace` show the traceback.
+    """
+    report = yield
+    excinfo = call.excinfo
+    whole = item.config.getoption("tbstyle") in ("long", "native") or item.config.getoption("fulltrace")
+    if excinfo is not None and report.failed and not whole and not isinstance(item, QsanBlock):
+        error = excinfo.value
+        if isinstance(error, QsanError):
+            report.longrepr = Shown(error.diagnostics, before=caller(excinfo))
+    return report
+
+
+@pytest.fixture(scope="session")
+def qsan_backend(pytestconfig: pytest.Config) -> Backend:
+    """The backend of this run, as `--qsan-backend` names it.
+
+    One that costs money is refused (QS802) unless `--qsan-cost-limit` allows for it.
+    """
+    return engine_of(pytestconfig, pytestconfig.stash[SETTINGS].backend).backend
+
+
+@pytest.fixture
+def qsan_model(request: pytest.FixtureRequest) -> Callable[..., Model]:
+    """`qsan_model("models/qsann.qsan", n=2)`: `qsanc.load` on the backend and with the shots of this run.
+
+    A file is looked for in the folder of the test. Keywords are those of `qsanc.load`; `backend` and `shots` there go
+    before the options of this run.
+    """
+    folder, chosen = request.path.parent, request.config.stash[SETTINGS]
+
+    def load(source: str | Path, **keywords: Any) -> Model:
+        import qsanc
+
+        found = {"backend": chosen.backend, "shots": chosen.shots, **keywords}
+        engine_of(request.config, found["backend"])
+        is_text = isinstance(source, str) and "\n" in source
+        return qsanc.load(source if is_text else near(folder / source), **found)
+
+    return load
