@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path, PurePosixPath
@@ -24,12 +24,13 @@ DEEPEST_IMPORTS = 50
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def load(path: Path) -> Module:
+def load(path: Path, *, texts: Mapping[Path, str] = MappingProxyType({})) -> Module:
     """The checked file at `path` with its imports, which lie below its own folder or in `std`.
 
-    Raises `QsanError` with the errors and warnings of all files, those of `path` first.
+    `texts` are read in the place of files, by their resolved paths. Raises `QsanError` with the errors and warnings of
+    all files, those of `path` first.
     """
-    loader = _Loader()
+    loader = _Loader({str(file): text for file, text in texts.items()})
     return loader.finish(loader.file(path, str(path.resolve())))
 
 
@@ -49,8 +50,10 @@ class _Open:
 
 @dataclass(slots=True)
 class _Loader:
-    """`found` holds the findings of each file, in the order in which the files were first named."""
+    """`found` holds the findings of each file, in the order in which the files were first named; `texts` stand for what
+    the files of these keys hold."""
 
+    texts: Mapping[str, str] = field(default_factory=dict)
     modules: dict[str, Module | None] = field(default_factory=dict)
     open: list[_Open] = field(default_factory=list)
     found: list[list[Diagnostic]] = field(default_factory=list)
@@ -66,7 +69,7 @@ class _Loader:
             return self.modules[key]
         self.modules[key] = None
         try:
-            source = read_source(path)
+            source = Source(str(path), self.texts[key]) if key in self.texts else read_source(path)
         except QsanError as error:
             self.found.append(list(error.diagnostics))
             return None

@@ -17,6 +17,7 @@ COMMANDS = {
     "predict": "Predict with a trained model.",
     "run": "Run one circuit with given arguments.",
     "test": "Run the tests and properties of files.",
+    "mutate": "Tell how many small mistakes in a file its properties notice.",
     "backends": "List the backends and what they can do.",
     "explain-error": "Explain an error code.",
 }
