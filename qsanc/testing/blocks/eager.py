@@ -56,8 +56,13 @@ def literal(array: Array) -> object:
 
 def brief(array: Array, *, most: int = 12) -> str:
     """An array as a person reads it, without its middle where it is long."""
-    shorten = {"all": lambda value: f"{value:.6g}"}
-    text = np.array2string(np.asarray(array), separator=", ", threshold=most, edgeitems=2, formatter=shorten)
+    text = np.array2string(
+        np.asarray(array),
+        separator=", ",
+        threshold=most,
+        edgeitems=2,
+        formatter={"float_kind": lambda value: f"{value:.6g}"},
+    )
     return " ".join(text.split())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -148,5 +148,5 @@ def _fitting(module: Module, item: ast.Property, kept: Mapping[str, object]) -> 
     return values
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray) else value
