@@ -145,8 +145,15 @@ def test_a_pair_never_loses_a_gate_of_one_side_alone() -> None:
 
 def test_windows_of_one_side_that_do_nothing_go() -> None:
     idle = (gate("s", 0), gate("h", 1), gate("si", 0), gate("h", 1))
-    a, b = Bound(2, (gate("x", 0), *idle, gate("t", 1))), Bound(2, (gate("x", 0), gate("s", 1)))
-    assert reduce_pair(a, b, differ, seconds=AMPLE) == (Bound(1, (gate("t", 0),)), Bound(1, (gate("s", 0),)))
+    a, b = Bound(2, (gate("t", 0), *idle, gate("v", 0))), Bound(2, (gate("s", 0), gate("h", 0)))
+    first, second = reduce_pair(a, b, differ, seconds=AMPLE)
+    assert first == Bound(1, (gate("t", 0), gate("v", 0)))
+    assert second == Bound(1, (gate("s", 0), gate("h", 0)))
+
+
+def test_no_gate_takes_the_place_of_a_simpler_one() -> None:
+    one = Bound(1, (gate("x", 0),))
+    assert reduce_circuit(one, lambda c: len(c.body) == 1, seconds=AMPLE) == one
 
 
 def test_angles_of_both_sides_are_rounded_together() -> None:

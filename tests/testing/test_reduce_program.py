@@ -286,7 +286,7 @@ test p {
 
 
 def test_names_that_collide_are_told_apart(tmp_path: Path) -> None:
-    """Two files' `a` and `f`, a name of the language hidden in one file only, and an alias that a parameter would hide."""
+    """Two files' `a` and `f`, a name of the language hidden in one file only, and an alias that hides nothing."""
     module = files(
         tmp_path,
         left="const a = 1;\nconst tau = 5;\nansatz f on q: qubit { rx(a + tau) q; }",
@@ -304,13 +304,17 @@ def test_names_that_collide_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_a_local_name_hides_a_definition_and_keeps_its_own(tmp_path: Path) -> None:
+    """Both files have a `k`, so one is renamed; the variables called `k` are not."""
     module = files(
         tmp_path,
-        main="const k = 7;\nansatz f on q: qubit[3] { rx(k) q[0]; for k in 1..3 { rx(k) q[k]; } rx(k) q[0]; }\n"
-        "ansatz g on q: qubit[3] { rx(14) q[0]; rx(1) q[1]; rx(2) q[2]; }\n"
-        "test t { let list = [k for k in 0..k]; assert sum(list) == 21; assert f() ~= g() tol 1e-9 strict; }",
+        low="const k = 7;\nansatz f on q: qubit[3] { rx(k) q[0]; for k in 1..3 { rx(k) q[k]; } rx(k) q[0]; }",
+        main='from "low.qsan" import f;\nconst k = 7;\n'
+        "ansatz g on q: qubit[3] { rx(k * 2) q[0]; rx(1) q[1]; rx(2) q[2]; }\n"
+        "test t { let list = [k for k in 0..k]; assert sum(list) ~= 21; assert f() ~= g() tol 1e-9 strict; }",
     )
     file = self_contained(module, block(module, "t"), {})
+    assert "const k_2 = 7;" in file.source.text
+    assert file.source.text.count("for k in") == 2
     assert checked(file)
     assert not fails_when_run(file.source.text)
 

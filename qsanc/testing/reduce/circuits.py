@@ -65,7 +65,7 @@ def reduce_pair(
     """
     if a.wires != b.wires:
         raise ValueError(f"the circuits act on {a.wires} and on {b.wires} wires")
-    edits = (_ends, _beginnings, _endings, _windows, _wires, _identities, _crossing, _angles, _gates, _single_angles)
+    edits = (_ends, _beginnings, _endings, _identities, _windows, _wires, _crossing, _angles, _gates, _single_angles)
     first, second = _reduced((a, b), lambda sides: fails(*sides), edits, seconds)
     return first, second
 
