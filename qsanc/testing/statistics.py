@@ -226,6 +226,8 @@ def _binary_shots(chance: float, tv: float, alpha: float, power: float) -> int:
     """For two outcomes of probabilities `chance` and 1 - chance: the power of the very test, in both directions."""
     chance = min(chance, 1 - chance) if min(chance, 1 - chance) > IMPOSSIBLE else 0.0
 
+    others = np.array([other for other in (chance - tv, chance + tv) if 0 <= other <= 1])
+
     def rejected(shots: int, p: float) -> int:
         """The largest count that is too small, or -1."""
         few = int(stats.binom.ppf(alpha / 2, shots, p))
@@ -233,8 +235,8 @@ def _binary_shots(chance: float, tv: float, alpha: float, power: float) -> int:
 
     def found(shots: int) -> bool:
         few, many = rejected(shots, chance), shots - rejected(shots, 1 - chance)
-        others = [stats.binom(shots, other) for other in (chance - tv, chance + tv) if 0 <= other <= 1]
-        return all(other.cdf(few) + other.sf(many - 1) >= power for other in others)
+        powers = stats.binom.cdf(few, shots, others) + stats.binom.sf(many - 1, shots, others)
+        return bool(powers.min() >= power)
 
     return _first(found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from qsanc.ir.circuit import (
     Segment,
 )
 from qsanc.ir.program import Program
-from qsanc.target import Bindings, Context, Request
+from qsanc.target import Backend, Bindings, Context, Request
 from qsanc.target.sampling import Scores, measured_module, readings
 from qsanc.testing.statistics import Floats, Ints, Scored
 
@@ -64,10 +65,16 @@ def _module(circuit: Bound, result: Result) -> CircuitModule:
 def _run(module: CircuitModule, shots: int, seed: int, backend: str) -> list[Ints]:
     """Counts for each distribution that the module gives. Nothing is optimised: what was written is run."""
     program = Program((module,), ())
-    executable = compile_program(program, registry.load(backend), level="O0", shots=shots).executables[module.name]
+    executable = compile_program(program, _backend(backend), level="O0", shots=shots).executables[module.name]
     request = Request(_NO_SLOTS, tuple(range(len(module.results))), shots=shots)
     found = executable.collect(executable.submit(request, Context(seed=seed, purpose="inference")))
     return [np.rint(np.real(e.value[0]) * shots).astype(np.int64) for e in found.estimates]
+
+
+@lru_cache(maxsize=8)
+def _backend(name: str) -> Backend:
+    """Looked up once: the installed packages are searched for it."""
+    return registry.load(name)
 
 
 def random_preparation(wires: int, seed: int) -> tuple[Gate, ...]:
