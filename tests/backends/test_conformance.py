@@ -14,7 +14,6 @@ from fake import FakeBackend
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from oracle.asking import chance, expected, kinds_of, requests
-from strategies import bindings, modules
 
 from qsanc import registry
 from qsanc.ir.circuit import (
@@ -31,6 +30,7 @@ from qsanc.ir.circuit import (
 )
 from qsanc.passes.decompose import decompose
 from qsanc.target import Backend, Bindings, Context, Differentiable, Executable, Request, ResultKind, Shifts
+from qsanc.testing.strategies import bindings, circuits
 
 ALPHA = 1e-9
 SHOTS = 2000
@@ -76,7 +76,7 @@ def test_capabilities_agree_with_themselves(name: str) -> None:
 @settings(max_examples=60)
 @given(data=st.data())
 def test_exact_values_are_those_of_the_oracle(name: str, data: st.DataObject) -> None:
-    module = data.draw(modules(max_gates=8, kinds=results_of(BACKENDS[name])))
+    module = data.draw(circuits(max_gates=8, results=results_of(BACKENDS[name])))
     request = data.draw(requests(module, data.draw(bindings(module)), shifted=False))
     executable = lowered(BACKENDS[name], module, None)
     found = executable.collect(executable.submit(request, Context()))
@@ -91,7 +91,9 @@ def test_exact_values_are_those_of_the_oracle(name: str, data: st.DataObject) ->
 @given(data=st.data())
 def test_exact_values_at_shifts_are_those_of_the_oracle(name: str, data: st.DataObject) -> None:
     backend = BACKENDS[name]
-    module = data.draw(modules(max_gates=6, max_wires=3, names=backend.capabilities.gates, kinds=results_of(backend)))
+    module = data.draw(
+        circuits(max_gates=6, max_wires=3, gates=backend.capabilities.gates, results=results_of(backend))
+    )
     assume(any(module.sites()))
     request = data.draw(requests(module, data.draw(bindings(module)), shifted=True))
     executable = lowered(backend, module, None)

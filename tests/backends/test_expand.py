@@ -7,12 +7,12 @@ from fake import GATES, distribution
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from oracle.asking import expected, requests
-from strategies import bindings, modules
 from test_conformance import PAIRS, ROWS, TWO_SEGMENTS
 
 from qsanc.ir.circuit import Gate
 from qsanc.target import Request
 from qsanc.target.expand import expand
+from qsanc.testing.strategies import bindings, circuits
 
 MEASURABLE = ("expectation", "probabilities", "probability", "overlap")
 
@@ -20,7 +20,7 @@ MEASURABLE = ("expectation", "probabilities", "probability", "overlap")
 @settings(max_examples=60)
 @given(data=st.data(), shifted=st.booleans(), written=st.booleans())
 def test_plain_circuits_give_the_values_of_the_module(data: st.DataObject, shifted: bool, written: bool) -> None:
-    module = data.draw(modules(max_wires=2, max_gates=4, kinds=MEASURABLE))
+    module = data.draw(circuits(max_wires=2, max_gates=4, results=MEASURABLE))
     assume(not shifted or any(module.sites()))
     request = data.draw(requests(module, data.draw(bindings(module)), shifted=shifted))
     expansion = expand(module, request, gates=GATES if written else None)

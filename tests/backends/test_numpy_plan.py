@@ -11,7 +11,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from oracle.asking import expected, requests
-from strategies import bindings, modules
 
 from qsanc.grad.shift import gradient
 from qsanc.ir.circuit import (
@@ -28,6 +27,7 @@ from qsanc.ir.circuit import (
 from qsanc.ir.text import read_module
 from qsanc.ir.unitary import evolve
 from qsanc.target import Bindings, Context, Request, Shifts
+from qsanc.testing.strategies import bindings, circuits
 from qsanc_numpy import evaluate, lowering, paulis
 from qsanc_numpy.backend import NumpyBackend
 from qsanc_numpy.evaluate import Lowered
@@ -106,7 +106,7 @@ WAYS = [Lowered.of, always_as_matrix, without_gathers, with_small_tables]
 @settings(max_examples=40)
 @given(data=st.data())
 def test_values_are_those_of_the_oracle(way: Callable[[CircuitModule], Lowered], data: st.DataObject) -> None:
-    module = data.draw(modules(max_wires=3, max_gates=8))
+    module = data.draw(circuits(max_wires=3, max_gates=8))
     request = data.draw(requests(module, data.draw(bindings(module, max_rows=4)), shifted=False))
     found = way(module).values(request.bindings, request.results, request.pairs)
     for k, value in zip(request.results, expected(module, request), strict=True):
@@ -117,7 +117,7 @@ def test_values_are_those_of_the_oracle(way: Callable[[CircuitModule], Lowered],
 @settings(max_examples=60)
 @given(data=st.data())
 def test_values_at_shifts_are_those_of_the_oracle(way: Callable[[CircuitModule], Lowered], data: st.DataObject) -> None:
-    module = data.draw(modules(max_wires=3, max_gates=8))
+    module = data.draw(circuits(max_wires=3, max_gates=8))
     assume(any(module.sites()))
     request = data.draw(requests(module, data.draw(bindings(module, max_rows=4)), shifted=True))
     assert request.shifts is not None
@@ -131,7 +131,7 @@ def test_values_at_shifts_are_those_of_the_oracle(way: Callable[[CircuitModule],
 @given(data=st.data())
 def test_adjoint_gradients_are_the_same(way: Callable[[CircuitModule], Lowered], data: st.DataObject) -> None:
     kinds = ("expectation", "probabilities", "probability", "overlap")
-    module = data.draw(modules(max_wires=3, max_gates=8, kinds=kinds))
+    module = data.draw(circuits(max_wires=3, max_gates=8, results=kinds))
     request = data.draw(requests(module, data.draw(bindings(module, max_rows=4)), shifted=False))
     plain, other = (adjoint(lowered, request) for lowered in (Lowered.of(module), way(module)))
     np.testing.assert_allclose(other, plain, atol=1e-10)

@@ -7,22 +7,23 @@ import math
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from strategies import modules
 
 from qsanc.ir import text as circuit_text
 from qsanc.ir.circuit import Angle, Channel, CircuitModule, Gate, Segment
 from qsanc.ir.text import angle_text, number_text, print_module, read_module
 from qsanc.ir.verify import verify
+from qsanc.testing.strategies import circuits
+from qsanc.testing.strategies.circuits import CHANNELS
 
 
-@given(modules(), st.booleans())
+@given(circuits(), st.booleans())
 def test_a_module_reads_back_as_itself(module: CircuitModule, spaced: bool):
     verify(module)
     text = print_module(module)
     assert read_module(text.replace("\n", "  // remark\n\n") if spaced else text) == module
 
 
-@given(modules(noisy=True))
+@given(circuits(channels=CHANNELS))
 def test_a_noisy_module_reads_back_as_itself(module: CircuitModule):
     assert read_module(print_module(module)) == module
 
@@ -108,7 +109,7 @@ def test_errors_name_the_line(text: str, message: str):
 
 @given(st.data())
 def test_a_mutated_text_is_read_or_refused_with_its_line(data: st.DataObject):
-    text = print_module(data.draw(modules(max_gates=4)))
+    text = print_module(data.draw(circuits(max_gates=4)))
     at = data.draw(st.integers(0, len(text)))
     width = data.draw(st.integers(0, 3))
     mutated = text[:at] + data.draw(st.text('0129s*/+-(), @=:XZ"\\\n.eé', max_size=3)) + text[at + width :]

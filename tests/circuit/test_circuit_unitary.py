@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracle import dense
-from strategies import bindings, modules
 
 from qsanc.ir.circuit import Angle, Channel, CircuitModule, Segment
 from qsanc.ir.unitary import angle_value, segment_unitary
+from qsanc.testing.strategies import bindings, circuits
 
 
 @given(st.data())
 def test_the_unitary_of_a_segment_is_that_of_its_whole_path(data: st.DataObject):
-    module = data.draw(modules(max_gates=6))
+    module = data.draw(circuits(max_gates=6))
     bound = data.draw(bindings(module, max_rows=1))
     slots = np.concatenate([bound.shared, bound.items[0]])
     for s in range(len(module.segments)):

@@ -14,13 +14,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from oracle import dense
 from oracle.asking import kinds_of
-from strategies import bindings, modules
 
 from qsanc.diagnostics import CompilerBug
 from qsanc.grad.shift import gradient
 from qsanc.ir.circuit import CircuitModule
 from qsanc.ir.text import read_module
 from qsanc.target import Bindings, Context, Executable, Gradient, Handle, Request, Results
+from qsanc.testing.strategies import bindings, circuits
 from qsanc_numpy.backend import NumpyBackend
 
 KINDS = ("expectation", "probabilities", "probability", "overlap")
@@ -74,7 +74,7 @@ def by_differences(module: CircuitModule, request: Request, cotangents: dict[int
 @settings(max_examples=30)
 @given(data=st.data())
 def test_all_methods_agree(data: st.DataObject) -> None:
-    module = data.draw(modules(max_wires=3, max_gates=4, max_slots=3, kinds=KINDS))
+    module = data.draw(circuits(max_wires=3, max_gates=4, max_slots=3, results=KINDS))
     assume(module.slots)
     request, cotangents = data.draw(questions(module))
     shifted = by_shift(module, request, cotangents)
@@ -85,7 +85,7 @@ def test_all_methods_agree(data: st.DataObject) -> None:
 @settings(max_examples=120)
 @given(data=st.data())
 def test_shifts_and_the_adjoint_method_agree_on_larger_modules(data: st.DataObject) -> None:
-    module = data.draw(modules(max_wires=4, max_gates=12, kinds=KINDS))
+    module = data.draw(circuits(max_wires=4, max_gates=12, results=KINDS))
     request, cotangents = data.draw(questions(module))
     shifted = by_shift(module, request, cotangents)
     np.testing.assert_allclose(by_adjoint(module, request, cotangents), shifted, atol=1e-9)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import observables
 
 from qsanc.ir.circuit import Observable, Pauli
 from qsanc.passes.grouping import Group, groups
+from qsanc.testing.strategies import observables
 
 
 def product(text: str) -> Pauli:
@@ -41,7 +41,7 @@ def test_shorter_products_fit_into_longer_ones():
     )
 
 
-@given(st.lists(observables(4, max_terms=6), max_size=4))
+@given(st.lists(observables(wires=4, max_terms=6), max_size=4))
 def test_each_product_is_measured_once_in_a_basis_that_gives_it(asked: list[Observable]):
     found = groups(asked)
     measured = [pauli for group in found for pauli in group.products]

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import dense
-from strategies import bindings, modules
 
 from qsanc.diagnostics import CompilerBug
 from qsanc.ir.circuit import Angle, Channel, CircuitModule, Expectation, Gate, Observable, Pauli, Segment, State
@@ -33,6 +32,8 @@ from qsanc.passes.pipeline import (
     run,
     towards,
 )
+from qsanc.testing.strategies import bindings, circuits
+from qsanc.testing.strategies.circuits import CHANNELS
 
 GATE_SETS = {
     "superconducting": {"rx", "rz", "cz"},
@@ -67,7 +68,7 @@ def agree(module: CircuitModule, before: tuple[np.ndarray, ...], after: tuple[np
 @settings(max_examples=60)
 def test_results_and_slots_stay_the_same(name: str, data: st.DataObject, noisy: bool):
     names = data.draw(st.sampled_from([FEW, tuple(GATES)]))
-    module = data.draw(modules(max_wires=3, max_gates=14, names=names, noisy=noisy))
+    module = data.draw(circuits(max_wires=3, max_gates=14, gates=names, channels=CHANNELS if noisy else ()))
     after = run(module, PIPELINES[name], verify=True)
     assert (after.slots, after.results) == (module.slots, module.results)
     bound = data.draw(bindings(module))
@@ -77,7 +78,7 @@ def test_results_and_slots_stay_the_same(name: str, data: st.DataObject, noisy: 
 
 
 @pytest.mark.parametrize("name", [name for name in PIPELINES if "portable" not in name])
-@given(modules(max_wires=3, names=FEW))
+@given(circuits(max_wires=3, gates=FEW))
 @settings(max_examples=30)
 def test_passes_repeat_themselves_and_never_add_gates(name: str, module: CircuitModule):
     once = run(module, PIPELINES[name])
@@ -85,7 +86,7 @@ def test_passes_repeat_themselves_and_never_add_gates(name: str, module: Circuit
     assert sum(len(s.body) for s in once.segments) <= sum(len(s.body) for s in module.segments)
 
 
-@given(modules())
+@given(circuits())
 def test_o0_changes_nothing(module: CircuitModule):
     assert run(module, O0) == module
 
@@ -94,7 +95,7 @@ def test_o0_changes_nothing(module: CircuitModule):
 @given(st.data())
 @settings(max_examples=25)
 def test_every_gate_is_written_with_any_universal_set(name: str, data: st.DataObject):
-    module = data.draw(modules(max_wires=3, max_gates=5, noisy=True))
+    module = data.draw(circuits(max_wires=3, max_gates=5, channels=CHANNELS))
     after = decompose(module, frozenset(GATE_SETS[name]))
     used = {step.name for s in after.segments for step in s.body if isinstance(step, Gate)}
     assert used <= GATE_SETS[name]
@@ -110,7 +111,7 @@ def test_what_cannot_be_written_is_named():
 
 @given(st.data())
 def test_the_inverse_undoes_a_circuit(data: st.DataObject):
-    module = data.draw(modules(max_wires=3, max_segments=1))
+    module = data.draw(circuits(max_wires=3, max_segments=1))
     bound = data.draw(bindings(module, max_rows=1))
     slots = np.concatenate([bound.shared, bound.items[0]])
     body = module.segments[0].body
@@ -123,7 +124,7 @@ def test_a_channel_has_no_inverse():
         inverse((Gate("h", (0,)), Channel("bit_flip", (1,), (0.1,))))
 
 
-@given(modules(max_wires=3, max_segments=1, names=FEW), st.data())
+@given(circuits(max_wires=3, max_segments=1, gates=FEW), st.data())
 def test_a_circuit_and_its_inverse_cancel_to_nothing(module: CircuitModule, data: st.DataObject):
     body = module.segments[0].body
     both = replace(module, segments=(Segment("both", None, (*body, *inverse(body))),))
@@ -154,7 +155,7 @@ def test_the_window_bounds_how_far_back_a_gate_looks():
 @given(st.data())
 @settings(max_examples=60)
 def test_results_do_not_depend_on_dead_slots(data: st.DataObject):
-    module = data.draw(modules(max_wires=3, max_gates=8))
+    module = data.draw(circuits(max_wires=3, max_gates=8))
     dead = dead_slots(module)
     bound = data.draw(bindings(module, max_rows=1))
     moved = np.concatenate([bound.shared, bound.items[0]])

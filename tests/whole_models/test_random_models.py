@@ -6,22 +6,22 @@ import numpy as np
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from oracle import dense
-from random_models import CLASSES, NUMBERS, WORDS, Written, programs
 from running import Arrays, Running, compiled
 
 from qsanc.ir.layout import Layout
+from qsanc.testing.strategies import Written, models
 
 
 def batch_of(written: Written, running: Running, seed: int) -> tuple[Arrays, Layout]:
     """Random parameters and three records, of 2, 1 and 3 words where they are sentences."""
     generator = np.random.default_rng(seed)
     inputs = {name: generator.normal(scale=0.7, size=shape) for name, shape in running.shapes.items()}
-    labels = {"bit": generator.integers(0, 2, 3), "class": generator.integers(0, CLASSES, 3)}
+    labels = {"bit": generator.integers(0, 2, 3), "class": generator.integers(0, written.classes, 3)}
     inputs["label"] = labels[written.label] if written.label in labels else generator.normal(size=3)
-    if written.sentences:
-        inputs["tokens"] = generator.integers(0, WORDS, 6)
+    if written.words:
+        inputs["tokens"] = generator.integers(0, written.words, 6)
         return inputs, Layout(3, {"S": np.array([2, 1, 3])})
-    inputs["x"] = generator.normal(size=(3, NUMBERS))
+    inputs["x"] = generator.normal(size=(3, written.numbers))
     return inputs, Layout(3)
 
 
@@ -36,7 +36,7 @@ def slope(running: Running, inputs: Arrays, layout: Layout, direction: Arrays) -
 
 
 @settings(max_examples=40)
-@given(written=programs(), seed=st.integers(0, 2**20))
+@given(written=models(), seed=st.integers(0, 2**20))
 def test_gradients_and_levels_agree(written: Written, seed: int) -> None:
     note(written.text)
     plain, light, full = (compiled(written.text, level) for level in ("O0", "O1", "O2"))
