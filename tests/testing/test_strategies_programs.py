@@ -178,7 +178,7 @@ def test_arguments_of_functions_for_positive_numbers_are_positive() -> None:
 def test_a_call_shrinks_to_the_smallest_sizes_and_to_zeros() -> None:
     entangler = ansatz_calls(ROOT / "models/qsann.qsan", name="entangler")
     call = smallest(entangler, lambda call: True)
-    assert str(call) == "entangler[n = 2, depth = 0]([[0.0, 0.0], [0.0, 0.0]])"
+    assert str(call) == "entangler[n = 2, depth = 0](th = [[0.0, 0.0], [0.0, 0.0]])"
     turned = smallest(entangler, lambda call: bool(call.arguments["th"].any()))
     assert np.count_nonzero(turned.arguments["th"]) == 1
 

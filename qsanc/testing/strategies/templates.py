@@ -35,7 +35,7 @@ class AnsatzCall:
         return Bound.of(elaborated(definition_of(self.module, self.name), self.sizes, self.arguments), 0, np.empty(0))
 
     def __str__(self) -> str:
-        """As it would be written in a file: `entangler[n = 2, depth = 1]([[0.0, 0.5], ...])`."""
+        """As it would be written in a file: `entangler[n = 2, depth = 1](th = [[0.0, 0.5], ...])`."""
         item = ansatz_of(definition_of(self.module, self.name))
         generics = [f"{g.name} = {_literal(self.sizes[g.name])}" for g in item.generics]
         given = [
