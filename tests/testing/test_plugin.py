@@ -174,7 +174,7 @@ def assert_no_traceback(done: pytest.RunResult) -> None:
     """No line of Python code is shown."""
     text = done.stdout.str() + done.stderr.str()
     assert "Traceback" not in text
-    assert not re.search(r"(?<!test_model)(?<!test_broken)\.py:\d+", text), text
+    assert not re.search(r"(?<!test_model)\.py:\d+", text), text
 
 
 def test_a_failure_is_a_diagnostic_with_the_line_and_the_way_to_repeat_it(project: pytest.Pytester) -> None:
@@ -384,6 +384,16 @@ def test_a_mistake_in_a_python_test_is_a_diagnostic_below_its_line(project: pyte
     assert_no_traceback(done)
     done.stdout.fnmatch_lines([f"test_model.py:2: {call}", "error[[]QS*", " --> coin.qsan:4:9", "4 |   ry(t) p;"])
     project.runpytest_inprocess("test_model.py", "--tb=long").stdout.fnmatch_lines(["E *QsanError: QS101: *"])
+
+
+def test_a_mistake_while_a_python_file_is_collected_is_a_diagnostic_too(project: pytest.Pytester) -> None:
+    source(project, "coin.qsan", MODEL.replace("ry(t) q", "ry(t) p"))
+    call = 'MODEL = qsanc.load("coin.qsan")'
+    project.makepyfile(test_model=f"import qsanc\n\n{call}\n\ndef test_it(): ...\n")
+    done = project.runpytest_inprocess("test_model.py")
+    done.assert_outcomes(errors=1)
+    assert_no_traceback(done)
+    done.stdout.fnmatch_lines([f"test_model.py:3: {call}", "error[[]QS101[]]*", "ERROR test_model.py - QS101: *"])
 
 
 def test_the_fixtures_are_explained(project: pytest.Pytester) -> None:

@@ -57,18 +57,33 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> QsanFile |
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A `QsanError` in a Python test is shown as its diagnostics, below the line of the test that it came from.
+    report = yield
+    if not isinstance(item, QsanBlock):
+        _show_diagnostics(report, call, item.config)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    call: pytest.CallInfo[Any] | None = getattr(report, "call", None)
+    if call is not None and not isinstance(collector, QsanFile):
+        _show_diagnostics(report, call, collector.config)
+    return report
+
+
+def _show_diagnostics(
+    report: pytest.TestReport | pytest.CollectReport, call: pytest.CallInfo[Any], config: pytest.Config
+) -> None:
+    """A `QsanError` in Python is shown as its diagnostics, below the user's line that it came from.
 
     `--tb=long`, `--tb=native` and `--full-trace` show the traceback.
     """
-    report = yield
-    excinfo = call.excinfo
-    whole = item.config.getoption("tbstyle") in ("long", "native") or item.config.getoption("fulltrace")
-    if excinfo is not None and report.failed and not whole and not isinstance(item, QsanBlock):
-        error = excinfo.value
-        if isinstance(error, QsanError):
-            report.longrepr = Shown(error.diagnostics, before=caller(excinfo))
-    return report
+    whole = config.getoption("tbstyle") in ("long", "native") or config.getoption("fulltrace")
+    if call.excinfo is not None and isinstance(call.excinfo.value, QsanError) and report.failed and not whole:
+        report.longrepr = Shown(call.excinfo.value.diagnostics, before=caller(call.excinfo))
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +95,7 @@ def qsan_backend(pytestconfig: pytest.Config) -> Backend:
     return engine_of(pytestconfig, pytestconfig.stash[SETTINGS].backend).backend
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def qsan_model(request: pytest.FixtureRequest) -> Callable[..., Model]:
     """`qsan_model("models/qsann.qsan", n=2)`: `qsanc.load` on the backend and with the shots of this run.
 
