@@ -24,7 +24,7 @@ from qsanc.ir.ops import Array
 from qsanc.source import Source
 from qsanc.syntax import ast
 from qsanc.testing import failures
-from qsanc.testing.blocks import unitaries
+from qsanc.testing.assertions.compare import EXACT_WIRES, deviation
 from qsanc.testing.blocks.arguments import Arguments
 from qsanc.testing.blocks.cases import Case
 from qsanc.testing.blocks.eager import literal
@@ -76,10 +76,10 @@ def _smallest(case: Case, values: Arguments, failure: Failure, *, seed: int, opt
         strict, tolerance = decisive.node.strict, decisive.tolerance
 
         def differ(left: Bound, right: Bound) -> bool:
-            return unitaries.compare(left, right, strict=strict, seed=seed).distance > tolerance
+            return deviation(left, right, strict=strict, seed=seed) > tolerance
 
         left, right = decisive.sides
-        if left.wires <= unitaries.MOST_EXACT and differ(left, right):
+        if left.wires <= EXACT_WIRES and differ(left, right):
             left, right = reduce_pair(left, right, differ)
             return written_pair(left, right, title=title, seed=seed, tol=tolerance, strict=strict)
     level = Level(seed, 1, options.chosen)
