@@ -91,6 +91,7 @@ def _report(suite: Suite, verdicts: Sequence[Verdict], seconds: float, least: fl
     else:
         for verdict in verdicts:
             _print(suite.file, suite.mutants[verdict.number], verdict)
+        _totals(suite, verdicts)
         told = "nothing to mutate" if not verdicts else ", ".join(f"{counts[fate]} {fate}" for fate in fates)
         shown = "" if found is None else f"; score {found:.3f}"
         click.echo(f"{told}{shown} in {seconds:.1f} s")
@@ -109,6 +110,16 @@ def _print(file: Path, mutant: Mutant, verdict: Verdict) -> None:
         click.echo(f"  - {before}" + (f"\n  + {after}" if after else ""))
         passed = f"passed by {', '.join(verdict.passed)}" if verdict.passed else f"nothing tests `{mutant.definition}`"
         click.echo(f"    {verdict.how}; {passed}")
+
+
+def _totals(suite: Suite, verdicts: Sequence[Verdict]) -> None:
+    """What each definition scores: killed of those that count."""
+    by: dict[str, Counter[str]] = {}
+    for verdict in verdicts:
+        by.setdefault(suite.mutants[verdict.number].definition, Counter())[verdict.fate] += 1
+    width = max(map(len, by), default=0)
+    for name, counts in by.items():
+        click.echo(f"{name:<{width}}  {counts['killed']} of {counts['killed'] + counts['survived']} killed")
 
 
 def _change(mutant: Mutant) -> str:

@@ -1,31 +1,39 @@
-"""Which definitions a test or property depends on: a mistake in any other cannot make it fail."""
+"""Which definitions something uses: a mistake in any other cannot make it fail."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from qsanc.check.module import Definition
+from qsanc.check.module import Definition, Module
 from qsanc.syntax import ast
 from qsanc.syntax.walk import dotted, walk
-from qsanc.testing.blocks.cases import Case
 
 
-def reached(case: Case, file: Path) -> frozenset[str]:
-    """The definitions of `file` that a block uses, or that these use. A local name that hides one counts as well."""
+def reached(start: Definition, file: Path) -> frozenset[str]:
+    """The definitions of `file` that a definition or block uses, or that these use. A local name that hides one counts
+    as well."""
     wanted = file.resolve()
     found: set[str] = set()
-    seen: set[int] = set()
-    waiting = [Definition(case.item, case.module)]
+    seen = {id(start.item)}
+    waiting = [start]
     while waiting:
         at = waiting.pop()
-        if id(at.item) in seen:
-            continue
-        seen.add(id(at.item))
-        if Path(at.module.file.source.name).resolve() == wanted:
-            found.add(at.item.name)
-        uses = (at.module.lookup(name) for name in _mentioned(at.item))
-        waiting.extend(definition for definition in uses if definition is not None)
+        for used in filter(None, map(at.module.lookup, _mentioned(at.item))):
+            if id(used.item) in seen:
+                continue
+            seen.add(id(used.item))
+            waiting.append(used)
+            if Path(used.module.file.source.name).resolve() == wanted:
+                found.add(used.item.name)
     return frozenset(found)
+
+
+def users(module: Module, name: str) -> tuple[str, ...]:
+    """The file's own circuits, attention blocks and models that use one of its definitions."""
+    kinds = (ast.Ansatz, ast.Circuit, ast.Attention, ast.Model)
+    file = Path(module.file.source.name)
+    items = [item for item in module.file.items if isinstance(item, kinds) and item.name != name]
+    return tuple(item.name for item in items if name in reached(Definition(item, module), file))
 
 
 def _mentioned(item: ast.Item) -> set[str]:

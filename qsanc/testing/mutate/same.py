@@ -30,7 +30,7 @@ Sizes = Mapping[str, int | float]
 
 _VALUES = (2, 3, 1, 4)
 _MOST_TRIED = 40
-_ENOUGH = 8
+_ENOUGH = 6
 _MOST_WIRES = 10
 _TOLERANCE = 1e-9
 _LENGTHS = (3, 1, 2)

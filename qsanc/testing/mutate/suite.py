@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from qsanc import driver
 from qsanc.check.imports import load
-from qsanc.check.module import Module
+from qsanc.check.module import Definition, Module
 from qsanc.diagnostics import Diagnostic, Note, QsanError
 from qsanc.source import Span
 from qsanc.syntax import ast
@@ -21,10 +21,12 @@ from qsanc.testing.blocks.engine import Engine
 from qsanc.testing.blocks.search import Options, check
 from qsanc.testing.mutate.mutant import Mutant
 from qsanc.testing.mutate.operators import mutants
-from qsanc.testing.mutate.reach import reached
+from qsanc.testing.mutate.reach import reached, users
 from qsanc.testing.mutate.same import compare
 from qsanc.testing.mutate.trial import first_failure
 
+Blocks: TypeAlias = Mapping[str, tuple[tuple[Path, str], ...]]
+Texts: TypeAlias = Mapping[Path, str]
 Fate: TypeAlias = Literal["killed", "survived", "equivalent", "invalid"]
 DEFAULT_EXAMPLES = 20
 
@@ -58,13 +60,15 @@ def score(verdicts: Iterable[Verdict]) -> float | None:
 class Suite:
     """A file and its mutants, with the blocks of `paths` that use each of its definitions.
 
-    `blocks` maps a definition to (path, name) of blocks, tests before properties: what is tried once is quick.
+    `blocks` maps a definition to (path, name) of blocks, tests before properties: what is tried once is quick. `texts`
+    are the files as they were when all this was read.
     """
 
     file: Path
     module: Module
     mutants: tuple[Mutant, ...]
-    blocks: dict[str, tuple[tuple[Path, str], ...]]
+    blocks: Blocks
+    texts: Texts
     examples: int
     seed: int
     backend: str
@@ -85,13 +89,15 @@ class Suite:
         module = load(file)
         driver.check(module)
         cases = _tests_first(case for path in _each_once([file, *paths]) for case in cases_of(path))
-        uses = {id(case): reached(case, file) for case in cases}
+        uses = {id(case): reached(Definition(case.item, case.module), file) for case in cases}
         found = mutants(module.file)
         blocks = {
             name: tuple((case.path, case.name) for case in cases if name in uses[id(case)])
             for name in dict.fromkeys(mutant.definition for mutant in found)
         }
-        return Suite(file, module, found, blocks, examples, seed, backend)
+        texts = {case.path.resolve(): case.module.file.source.text for case in cases}
+        texts[file.resolve()] = module.file.source.text
+        return Suite(file, module, found, blocks, texts, examples, seed, backend)
 
     def check_original(self) -> None:
         """Raises QsanError where a block fails before anything is mutated: then its failures mean nothing."""
@@ -112,8 +118,7 @@ class Suite:
         if jobs == 1:
             yield from map(self.judge, numbers)
             return
-        paths = tuple(dict.fromkeys(path for blocks in self.blocks.values() for path, _ in blocks))
-        start = partial(_start, self.file, self.module.file.source.text, paths, self.examples, self.seed, self.backend)
+        start = partial(_start, self.file, self.blocks, self.texts, self.examples, self.seed, self.backend)
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=start) as pool:
             yield from pool.map(_judge, numbers)
@@ -123,9 +128,10 @@ class Suite:
         mutant = self.mutants[number]
         blocks = self.blocks[mutant.definition]
         modules: dict[Path, Module] = {}
+        texts = {**self.texts, self.file.resolve(): mutant.text}
         for path in dict.fromkeys((self.file, *(path for path, _ in blocks))):
             try:
-                modules[path] = load(path, texts={self.file.resolve(): mutant.text})
+                modules[path] = load(path, texts=texts)
                 driver.check(modules[path])
             except QsanError as error:
                 return _refused(number, modules.get(path), error)
@@ -134,9 +140,15 @@ class Suite:
             fall = first_failure(_block(path, modules[path], name), engine, examples=self.examples, seed=self.seed)
             if fall is not None:
                 return Verdict(number, "killed", fall.error, name, fall.example)
-        compared = compare(self.module, modules[self.file], mutant.definition, engine.backend)
-        fate: Fate = "equivalent" if compared.same else "survived"
-        return Verdict(number, fate, compared.how, passed=tuple(name for _, name in blocks))
+        after = modules[self.file]
+        compared = compare(self.module, after, mutant.definition, engine.backend)
+        passed = tuple(name for _, name in blocks)
+        if compared.same:
+            return Verdict(number, "equivalent", compared.how, passed=passed)
+        around = users(self.module, mutant.definition)
+        hidden = around and all(compare(self.module, after, name, engine.backend).same for name in around)
+        unseen = f", but what uses it in this file ({', '.join(around)}) does the same" if hidden else ""
+        return Verdict(number, "survived", compared.how + unseen, passed=passed)
 
 
 def _refused(number: int, module: Module | None, error: QsanError) -> Verdict:
@@ -180,10 +192,9 @@ _working: list[Suite] = []
 """In a process that shares the work: its suite."""
 
 
-def _start(file: Path, text: str, paths: Sequence[Path], examples: int, seed: int, backend: str) -> None:
-    suite = Suite.of(file, paths, examples=examples, seed=seed, backend=backend)
-    assert suite.module.file.source.text == text, "the file has changed meanwhile"
-    _working[:] = [suite]
+def _start(file: Path, blocks: Blocks, texts: Texts, examples: int, seed: int, backend: str) -> None:
+    module = load(file, texts=texts)
+    _working[:] = [Suite(file, module, mutants(module.file), blocks, texts, examples, seed, backend)]
 
 
 def _judge(number: int) -> Verdict:

@@ -59,11 +59,11 @@ class _Trial:
 
     def attempt(self, values: Arguments) -> None:
         """Raises `_Stop` at a failure, and `Excluded` as `execute` does."""
-        self.tried += 1
         try:
             failed, error = execute(self._case.module, self._case.item, values, self._engine, self._level), ""
         except QsanError as found:
             failed, error = None, found.diagnostics[0].title
+        self.tried += 1
         if failed is not None or error:
             self.fall = Fall(self.tried, error)
             raise _Stop
