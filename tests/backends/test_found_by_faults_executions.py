@@ -1,0 +1,39 @@
+"""What an executable gives depends on what it is asked alone, not on what it was asked before."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_conformance import BACKENDS, lowered, named
+
+from qsanc.ir.circuit import Angle, CircuitModule, Expectation, Gate, Observable, Pauli, Segment
+from qsanc.target import Bindings, Context, Request
+
+Z0, Z1 = (Observable(((1.0, Pauli(((wire, "Z"),))),)) for wire in (0, 1))
+MODULE = CircuitModule(
+    "m",
+    2,
+    ("a",),
+    ("x",),
+    (
+        Segment("shared", None, (Gate("ry", (0,), (Angle.slot(0),)),)),
+        Segment("row", 0, (Gate("cx", (0, 1)), Gate("rx", (0,), (Angle.slot(1),)))),
+    ),
+    (Expectation(0, Z0), Expectation(1, Z0), Expectation(1, Z1)),
+)
+"""Without items: cos a. With them: cos a cos x on wire 0, cos a on wire 1."""
+ANGLES = st.floats(-3, 3)
+
+
+@named(exact=True)
+@settings(max_examples=30)
+@given(asked=st.lists(st.tuples(ANGLES, st.lists(ANGLES, min_size=1, max_size=3)), min_size=2, max_size=3))
+def test_an_execution_forgets_the_one_before(name: str, asked: list[tuple[float, list[float]]]) -> None:
+    executable = lowered(BACKENDS[name], MODULE, None)
+    for a, rows in asked:
+        request = Request(Bindings(np.array([a]), np.array(rows)[:, None]), (0, 1, 2))
+        found = executable.collect(executable.submit(request, Context())).estimates
+        for estimate, expected in zip(found, (np.cos(a), np.cos(a) * np.cos(rows), np.cos(a)), strict=True):
+            assert estimate.value == pytest.approx(np.broadcast_to(expected, len(rows)), abs=1e-10)
