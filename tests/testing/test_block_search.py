@@ -151,6 +151,28 @@ def test_unitaries_are_reduced_to_the_gates_that_matter() -> None:
     assert "ansatz right on q: qubit[1] {}" in text
 
 
+def test_gates_that_matter_stay_in_what_is_kept() -> None:
+    """A circuit without them fails too, and shows nothing."""
+    head = (
+        TURNED
+        + LAYER
+        + """
+    circuit alike[n: nat](x: angle[n], y: angle[n]) on q: qubit[n] -> prob {
+      layer(x) q;
+      layer(-y) q;
+      return prob_of(q, 0);
+    }
+    """
+    )
+    body = "property p(n: nat in 1..=3, x: angle[n]) { assert alike(x, x) ~= 1; }"
+    outcome = tried(body, head=head, failures=Path(".qsanc/failures"))
+    assert outcome.reproduction is not None
+    text = outcome.reproduction.read_text(encoding="utf-8")
+    assert text.count("  layer(") == 2
+    (again,) = (check(c, Engine(), Options(failures=None)) for c in cases_of(outcome.reproduction))
+    assert again.diagnostics[0].label == outcome.diagnostics[0].label
+
+
 # ---- backends -------------------------------------------------------------------------------------------------------
 
 

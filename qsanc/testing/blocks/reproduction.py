@@ -84,32 +84,40 @@ def _smallest(case: Case, values: Arguments, failure: Failure, *, seed: int, opt
             return written_pair(left, right, title=title, seed=seed, tol=tolerance, strict=strict)
     level = Level(seed, 1, options.chosen)
 
-    def fails(file: ast.File) -> bool:
-        return fails_alone(file, options, level)
-
     known = {
         name: value.item() if isinstance(value, np.ndarray) and not value.ndim else value
         for name, value in values.items()
     }
     program = self_contained(case.module, case.item, known)
-    if not fails(program):
+    alone = failure_alone(program, options, level)
+    if alone is None:
         return None
+
+    def fails(file: ast.File) -> bool:
+        """With the same numbers: a circuit without the gates that matter fails too, and is another failure."""
+        found = failure_alone(file, options, level)
+        return found is not None and _numbers(found) == _numbers(alone)
+
     return written_program(reduce_program(program, fails, seconds=_SECONDS), title=title, seed=seed)
 
 
-def fails_alone(file: ast.File, options: Options, level: Level) -> bool:
-    """Whether the last block of a program without other files is right and does not hold."""
+def _numbers(failure: Failure) -> str:
+    return failure.decisive.found if failure.decisive is not None else ""
+
+
+def failure_alone(file: ast.File, options: Options, level: Level) -> Failure | None:
+    """What does not hold in the last block of a program without other files; None where it holds or is wrong."""
     try:
         module = load_text(Source(file.source.name, file.source.text), Path("."))
         driver.check(module)
         block = module.file.items[-1] if module.file.items else None
         if not isinstance(block, ast.Property | ast.Test):
-            return False
+            return None
         values = _only_arguments(module, block)
         engine = Engine(options.backend, cost_limit=options.cost_limit)
-        return values is not None and execute(module, block, values, engine, level) is not None
+        return None if values is None else execute(module, block, values, engine, level)
     except (QsanError, Excluded):
-        return False
+        return None
 
 
 def _only_arguments(module: Module, block: ast.Property | ast.Test) -> Arguments | None:
