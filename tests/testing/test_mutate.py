@@ -173,6 +173,11 @@ def test_what_differs_is_told_with_the_size() -> None:
     assert same(before, before.replace("z q[0]", "x q[0]")) == (False, "its unitary is another at n = 4")
 
 
+def test_an_ansatz_is_more_than_the_state_it_prepares() -> None:
+    before = ANSATZ.format("s q[0];")
+    assert same(before, before.replace("s q[0]", "t q[0]")) == (False, "its unitary is another at n = 2")
+
+
 def test_one_size_is_no_evidence() -> None:
     before = ANSATZ.format('require n == 2, "two"; cz q[0], q[1];')
     alike, how = same(before, before.replace("q[0], q[1]", "q[1], q[0]"))
