@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,12 @@ class Engine:
         if self.budget is not None and cost_limit <= 0:
             title = f"the backend {backend} costs money, and the cost limit is 0"
             raise QsanError([Diagnostic("QS802", Severity.ERROR, title, help="--cost-limit 5")])
+
+    def fresh(self) -> Engine:
+        """The same backend with nothing kept, for programs that are soon forgotten."""
+        other = copy(self)
+        other._kept = {}
+        return other
 
     def context(self, seed: int) -> Context:
         return Context(seed=seed, purpose="inference", budget_usd=self.budget)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -36,16 +36,18 @@ from qsanc.testing.reduce.circuits import reduce_pair
 from qsanc.testing.reduce.program import reduce_program
 from qsanc.testing.reduce.written import written_pair, written_program
 
-if TYPE_CHECKING:
-    from qsanc.testing.blocks.search import Options
+Chosen: TypeAlias = tuple[tuple[str, float], ...]
+"""Settings from outside, by name."""
 
 _SECONDS = 5.0
 
 
-def keep(folder: Path, case: Case, values: Arguments, failure: Failure, *, seed: int, options: Options) -> Path | None:
+def keep(
+    folder: Path, case: Case, values: Arguments, failure: Failure, *, seed: int, engine: Engine, chosen: Chosen
+) -> Path | None:
     """Write the smallest program found that fails like this block, and the arguments. None where no program that
     stands by itself fails: an assertion about samples can fail by a hair."""
-    text = _smallest(case, values, failure, seed=seed, options=options)
+    text = _smallest(case, values, failure, seed=seed, engine=engine, chosen=chosen)
     if isinstance(case.item, ast.Property):
         failures.keep_example(folder, case.id, {name: _plain(value) for name, value in values.items()})
     return None if text is None else failures.keep(text, name=case.id, folder=folder)
@@ -68,7 +70,9 @@ def forget(folder: Path, case: Case) -> None:
         failures.forget(kept.path)
 
 
-def _smallest(case: Case, values: Arguments, failure: Failure, *, seed: int, options: Options) -> str | None:
+def _smallest(
+    case: Case, values: Arguments, failure: Failure, *, seed: int, engine: Engine, chosen: Chosen
+) -> str | None:
     """The text of the smallest program found."""
     title = failure.assertion.message or failure.assertion.condition.span.text
     decisive = failure.decisive
@@ -82,20 +86,19 @@ def _smallest(case: Case, values: Arguments, failure: Failure, *, seed: int, opt
         if left.wires <= EXACT_WIRES and differ(left, right):
             left, right = reduce_pair(left, right, differ)
             return written_pair(left, right, title=title, seed=seed, tol=tolerance, strict=strict)
-    level = Level(seed, 1, options.chosen)
-
+    level = Level(seed, 1, chosen)
     known = {
         name: value.item() if isinstance(value, np.ndarray) and not value.ndim else value
         for name, value in values.items()
     }
     program = self_contained(case.module, case.item, known)
-    alone = failure_alone(program, options, level)
+    alone = failure_alone(program, engine.fresh(), level)
     if alone is None:
         return None
 
     def fails(file: ast.File) -> bool:
         """With the same numbers: a circuit without the gates that matter fails too, and is another failure."""
-        found = failure_alone(file, options, level)
+        found = failure_alone(file, engine.fresh(), level)
         return found is not None and _numbers(found) == _numbers(alone)
 
     return written_program(reduce_program(program, fails, seconds=_SECONDS), title=title, seed=seed)
@@ -105,7 +108,7 @@ def _numbers(failure: Failure) -> str:
     return failure.decisive.found if failure.decisive is not None else ""
 
 
-def failure_alone(file: ast.File, options: Options, level: Level) -> Failure | None:
+def failure_alone(file: ast.File, engine: Engine, level: Level) -> Failure | None:
     """What does not hold in the last block of a program without other files; None where it holds or is wrong."""
     try:
         module = load_text(Source(file.source.name, file.source.text), Path("."))
@@ -114,7 +117,6 @@ def failure_alone(file: ast.File, options: Options, level: Level) -> Failure | N
         if not isinstance(block, ast.Property | ast.Test):
             return None
         values = _only_arguments(module, block)
-        engine = Engine(options.backend, cost_limit=options.cost_limit)
         return None if values is None else execute(module, block, values, engine, level)
     except (QsanError, Excluded):
         return None

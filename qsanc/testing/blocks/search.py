@@ -215,7 +215,13 @@ class _Trial:
         folder = self._options.failures
         if folder is not None and folder.resolve() not in self._case.path.resolve().parents:
             self.reproduction = reproduction.keep(
-                folder, self._case, found.values, found.failure, seed=self.seed, options=self._options
+                folder,
+                self._case,
+                found.values,
+                found.failure,
+                seed=self.seed,
+                engine=self._engine,
+                chosen=self._options.chosen,
             )
         help_ = "" if self.reproduction is None else f"qsanc test {self.reproduction}"
         return found.failure.diagnostic(
