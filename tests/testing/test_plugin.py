@@ -134,8 +134,7 @@ def test_a_run_stops_at_a_failure_and_runs_what_failed_again(project: pytest.Pyt
 def test_a_model_without_blocks_is_no_item_even_if_it_is_wrong(project: pytest.Pytester) -> None:
     source(project, "model.qsan", MODEL)
     source(project, "wrong.qsan", "qsan 1.0\ncircuit {")
-    items, _ = project.inline_genitems()
-    assert {item.path.name for item in items} == {"laws.qsan"}
+    project.runpytest_inprocess("-k", "starts_up").assert_outcomes(passed=1, deselected=2, errors=0)
 
 
 def test_patterns_of_the_ini_file_say_which_files_hold_blocks(project: pytest.Pytester) -> None:
@@ -219,12 +218,12 @@ def test_failures_are_kept_in_the_root_of_the_project_and_go_when_they_are_mende
     folder = project.path / ".qsanc" / "failures"
     with monkeypatch.context() as elsewhere:
         elsewhere.chdir(project.mkdir("elsewhere"))
-        project.runpytest_inprocess("--rootdir", "..", "..")
-    (program,) = folder.glob("*.qsan")
-    assert "from: laws.qsan::angles_do_not_count" in program.read_text(encoding="utf-8")
-    before = sorted(folder.iterdir())
-    project.runpytest_inprocess(program).assert_outcomes(failed=1)
-    assert sorted(folder.iterdir()) == before, "a kept program is a failure already"
+        project.runpytest_inprocess("--rootdir=..", "..")
+        (program,) = folder.glob("*.qsan")
+        assert "from: laws.qsan::angles_do_not_count" in program.read_text(encoding="utf-8")
+        before = sorted(folder.iterdir())
+        project.runpytest_inprocess("--rootdir=..", program).assert_outcomes(failed=1)
+        assert sorted(folder.iterdir()) == before, "a kept program is a failure already"
     source(project, "laws.qsan", LAWS.replace("~= 1 tol 1e-9, ", "<= 1.1, "))
     project.runpytest_inprocess().assert_outcomes(passed=3)
     assert not list(folder.glob("*.qsan"))
@@ -384,6 +383,25 @@ def test_a_mistake_in_a_python_test_is_a_diagnostic_below_its_line(project: pyte
     assert_no_traceback(done)
     done.stdout.fnmatch_lines([f"test_model.py:2: {call}", "error[[]QS*", " --> coin.qsan:4:9", "4 |   ry(t) p;"])
     project.runpytest_inprocess("test_model.py", "--tb=long").stdout.fnmatch_lines(["E *QsanError: QS101: *"])
+
+
+def test_an_assertion_that_fails_points_at_the_line_of_the_test(project: pytest.Pytester) -> None:
+    source(project, "coin.qsan", MODEL + "\nansatz up_only on q: qubit { ry(0) q; }\n")
+    project.makepyfile(
+        test_model="""
+        import qsanc
+        from qsanc.testing import assert_state
+
+        def test_it():
+            assert_state(qsanc.compile("coin.qsan", "up_only"), [0, 1])
+        """
+    )
+    done = project.runpytest_inprocess("test_model.py")
+    done.assert_outcomes(failed=1)
+    assert_no_traceback(done)
+    done.stdout.fnmatch_lines([">       assert_state(*", "E *CheckFailed: the circuit prepares another state *"])
+    long = project.runpytest_inprocess("test_model.py", "--tb=long").stdout.str()
+    assert "raise CheckFailed(" in long
 
 
 def test_a_mistake_while_a_python_file_is_collected_is_a_diagnostic_too(project: pytest.Pytester) -> None:

@@ -11,8 +11,7 @@ from hypothesis import given
 
 import qsanc
 from qsanc.target import Backend
-from qsanc.testing.assertions import assert_distribution, assert_gradient, assert_state
-from qsanc.testing.strategies import angles
+from qsanc.testing import angles, assert_distribution, assert_gradient, assert_state
 
 FILE = Path(__file__).with_name("bell.qsan")
 AGREEMENT = qsanc.compile(FILE, "agreement")

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from qsanc.diagnostics import QsanError
+from qsanc.testing.failed import CheckFailed
 from qsanc.testing.plugin import settings
 from qsanc.testing.plugin.items import SETTINGS, QsanBlock, QsanFile, QsanWarning, engine_of, near
-from qsanc.testing.plugin.shown import Shown, caller
+from qsanc.testing.plugin.shown import Shown, caller, end_at_the_user
 
 if TYPE_CHECKING:
     from qsanc import Model
@@ -57,6 +58,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> QsanFile |
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What fails in Python is shown without the lines of qsanc that it went through.
+
+    `--tb=long`, `--tb=native` and `--full-trace` show them.
+    """
+    if call.excinfo is not None and isinstance(call.excinfo.value, CheckFailed) and not _whole(item.config):
+        end_at_the_user(call.excinfo)
     report = yield
     if not isinstance(item, QsanBlock):
         _show_diagnostics(report, call, item.config)
@@ -67,6 +74,7 @@ def pytest_runtest_makereport(
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for what goes wrong while a Python file is imported."""
     report = yield
     call: pytest.CallInfo[Any] | None = getattr(report, "call", None)
     if call is not None and not isinstance(collector, QsanFile):
@@ -77,13 +85,14 @@ def pytest_make_collect_report(
 def _show_diagnostics(
     report: pytest.TestReport | pytest.CollectReport, call: pytest.CallInfo[Any], config: pytest.Config
 ) -> None:
-    """A `QsanError` in Python is shown as its diagnostics, below the user's line that it came from.
-
-    `--tb=long`, `--tb=native` and `--full-trace` show the traceback.
-    """
-    whole = config.getoption("tbstyle") in ("long", "native") or config.getoption("fulltrace")
-    if call.excinfo is not None and isinstance(call.excinfo.value, QsanError) and report.failed and not whole:
+    """A `QsanError` in Python is shown as its diagnostics, below the user's line that it came from."""
+    if call.excinfo is not None and isinstance(call.excinfo.value, QsanError) and report.failed and not _whole(config):
         report.longrepr = Shown(call.excinfo.value.diagnostics, before=caller(call.excinfo))
+
+
+def _whole(config: pytest.Config) -> bool:
+    """Whether whole tracebacks are asked for."""
+    return config.getoption("tbstyle", "auto") in ("long", "native") or config.getoption("fulltrace", False)
 
 
 @pytest.fixture(scope="session")

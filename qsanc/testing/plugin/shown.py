@@ -8,7 +8,7 @@ from pathlib import Path
 import _pytest
 import pluggy
 import pytest
-from _pytest._code.code import ExceptionRepr, ReprFileLocation, ReprTracebackNative
+from _pytest._code.code import ExceptionRepr, ReprFileLocation, ReprTracebackNative, Traceback
 from _pytest._io import TerminalWriter
 
 import qsanc
@@ -41,6 +41,18 @@ def caller(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
     """The user's line that an exception came through last: `test_bell.py:7: model = qsan_model("bell.qsan")`."""
     entry = next((entry for entry in reversed(excinfo.traceback) if _is_the_users(Path(entry.path))), None)
     return "" if entry is None else f"{Path(entry.path).name}:{entry.lineno + 1}: {str(entry.statement).strip()}"
+
+
+def end_at_the_user(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """Let the traceback of an exception end at the user's line that it came through last."""
+    last, step = None, excinfo.value.__traceback__
+    while step is not None:
+        if _is_the_users(Path(step.tb_frame.f_code.co_filename)):
+            last = step
+        step = step.tb_next
+    if last is not None:
+        last.tb_next = None
+        excinfo.traceback = Traceback(excinfo.tb)
 
 
 def _is_the_users(path: Path) -> bool:
