@@ -1,4 +1,4 @@
-# make demo | test | check | golden | clean        needs Python 3.11 to 3.13 and make, nothing else
+# make demo | test | check | faults | golden | clean        needs Python 3.11 to 3.13 and make, nothing else
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
@@ -8,7 +8,7 @@ READY := $(VENV)/.installed
 DEMO := runs/demo
 
 MAKEFLAGS += --no-print-directory
-.PHONY: demo test check golden clean
+.PHONY: demo test check faults golden clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml
@@ -31,6 +31,9 @@ check: $(READY)
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+faults: $(READY)
+	@$(BIN)/python tests/faults/run.py
 
 golden: $(READY)
 	@$(BIN)/python -m pytest -q --update-golden
