@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import track
 
 from qsanc.cli import options
-from qsanc.cli.extras import need_testing
 from qsanc.cli.report import print_json
+from qsanc.testing.packages import need_packages
 
 if TYPE_CHECKING:
     from qsanc.testing.mutate.mutant import Mutant
@@ -52,7 +52,7 @@ def command(
     loop or an index off by one, another observable. One that no block notices survives and is shown. Mutants that do
     the same as FILE, and those that do not compile, do not count.
     """
-    need_testing()
+    need_packages()
     from qsanc.testing.blocks.cases import files
     from qsanc.testing.mutate.suite import Suite
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from qsanc.cli import options
-from qsanc.cli.extras import need_testing
 from qsanc.cli.report import print_json, show, warn_of_noise
 from qsanc.diagnostics import Diagnostic, QsanError
 from qsanc.diagnostics.render import to_json
+from qsanc.testing.packages import need_packages
 
 if TYPE_CHECKING:
     from qsanc.testing.blocks.cases import Case
@@ -50,7 +50,7 @@ def command(
     A property is tried on generated arguments. What fails is made small and kept in `.qsanc/failures`, where it is a
     program that fails by itself, and is tried first the next time. Exit code 1 where anything fails.
     """
-    need_testing()
+    need_packages()
     from qsanc.testing.blocks.cases import files
     from qsanc.testing.blocks.engine import Engine
     from qsanc.testing.blocks.search import Options, check

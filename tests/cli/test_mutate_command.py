@@ -72,6 +72,6 @@ def test_properties_have_to_hold_first(file: Path, capsys: pytest.CaptureFixture
 def test_the_packages_for_tests_may_be_missing(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("qsanc.cli.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("qsanc.testing.packages.find_spec", lambda name: None)
     assert main(["mutate", str(file)]) == 1
     assert "error[QS706]" in capsys.readouterr().err

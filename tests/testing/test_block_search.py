@@ -350,7 +350,7 @@ def test_what_is_wrong_in_one_file_does_not_hide_the_others(capsys: pytest.Captu
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("qsanc.cli.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("qsanc.testing.packages.find_spec", lambda name: None)
     assert main(["test", "p.qsan"]) == 1
     told = capsys.readouterr().err
     assert "error[QS706]: tests and properties need hypothesis and scipy" in told

@@ -8,14 +8,14 @@ import shlex
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest._code.code import TerminalRepr
 
-from qsanc.diagnostics import Diagnostic, QsanError, Severity
+from qsanc.diagnostics import Diagnostic, QsanError
+from qsanc.testing.packages import need_packages
 from qsanc.testing.plugin.settings import Settings
 from qsanc.testing.plugin.shown import Shown
 
@@ -55,7 +55,7 @@ class QsanFile(pytest.File):
     def collect(self) -> Iterator[QsanBlock]:
         if not _may_hold_blocks(self.path):
             return
-        _need_packages()
+        need_packages()
         from qsanc import driver
         from qsanc.api.noise import warnings_of_noise
         from qsanc.testing.blocks.cases import cases_of
@@ -141,14 +141,6 @@ def engine_of(config: pytest.Config, backend: str) -> Engine:
         except QsanError as error:
             raise QsanError(map(_in_our_words, error.diagnostics)) from None
     return engines[backend]
-
-
-def _need_packages() -> None:
-    """Raises QsanError (QS706) where the packages of the extra `testing` are not installed."""
-    missing = [name for name in ("hypothesis", "scipy") if find_spec(name) is None]
-    if missing:
-        title = f"tests and properties need {' and '.join(missing)}"
-        raise QsanError([Diagnostic("QS706", Severity.ERROR, title, help="pip install 'qsanc[testing]'")])
 
 
 def _may_hold_blocks(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Commands that need packages beyond the core say so before they begin."""
+"""Whether the packages of the extra `testing` are there. Nothing else is imported to find that out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from importlib.util import find_spec
 from qsanc.diagnostics import Diagnostic, QsanError, Severity
 
 
-def need_testing() -> None:
-    """Raises QsanError (QS706) where the packages of the extra `testing` are not installed."""
+def need_packages() -> None:
+    """Raises QsanError (QS706) where Hypothesis or SciPy is not installed."""
     missing = [name for name in ("hypothesis", "scipy") if find_spec(name) is None]
     if missing:
         title = f"tests and properties need {' and '.join(missing)}"
