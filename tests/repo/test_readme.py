@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pages import blocks, check, commands, fenced
 
 from qsanc.cli import main
 
-NUMBER = re.compile(r"-?\d+(\.\d+)?")
 WRONG = """qsan 1.0
 from std.ring import ring;
 
@@ -26,50 +26,18 @@ ansatz wrong(t: angle[3, 2]) on q: qubit[2] {
 """
 
 
-def blocks(text: str, kind: str) -> list[str]:
-    """The fenced blocks marked with `kind`, in order."""
-    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    return [body for marked, body in fenced if marked == kind]
-
-
 def named_programs(text: str) -> list[tuple[str, str]]:
     """Each program with the file name that ends the paragraph before it."""
-    found = re.findall(r"`([\w/]+\.qsan)`:\n\n```qsan\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    assert len(found) == len(blocks(text, "qsan")), "a program without a name"
-    return found
+    found = [(block.file, block.body) for block in fenced(text) if block.kind == "qsan"]
+    named = [(name, body) for name, body in found if name is not None]
+    assert len(named) == len(found), "a program without a name"
+    return named
 
 
 def sessions(text: str) -> Iterator[tuple[str, list[str]]]:
     """Each command with the lines it is said to print."""
     for block in blocks(text, "console"):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, *printed = part.rstrip("\n").split("\n")
-            yield command, printed
-
-
-def close(said: str, found: str) -> bool:
-    """The same words; numbers within 0.02, and times whatever they are."""
-    if said.endswith("..."):
-        return found.startswith(said.removesuffix("..."))
-    words, others = (re.sub(r"[\d.]+ s\b", "", line).split() for line in (said, found))
-    return len(words) == len(others) and all(
-        a == b or (NUMBER.fullmatch(a) and NUMBER.fullmatch(b) and abs(float(a) - float(b)) <= 0.02)
-        for a, b in zip(words, others, strict=True)
-    )
-
-
-def check(said: list[str], found: list[str]) -> None:
-    """A line `...` stands for any number of lines."""
-    place = 0
-    for number, line in enumerate(said):
-        if line == "...":
-            following = said[number + 1] if number + 1 < len(said) else None
-            while following is not None and place < len(found) and not close(following, found[place]):
-                place += 1
-            continue
-        assert place < len(found), f"missing: {line}"
-        assert close(line, found[place]), f"said:  {line}\nfound: {found[place]}"
-        place += 1
+        yield from commands(block)
 
 
 @pytest.fixture(scope="module")
