@@ -21,8 +21,8 @@ from qsanc.ir.model_text import print_program, read_program
 from qsanc.ir.verify_model import verify_program
 from qsanc.source import Source
 
-SECONDS = 5.0
-"""More than any of the programs below takes, on a slow machine; those that grew without limit would take years."""
+SECONDS = 60.0
+"""More than any of the programs below takes, on a slow and busy machine; those that grew without limit would take years."""
 
 
 T = TypeVar("T")

@@ -132,7 +132,7 @@ def _concat_infer(types: Sequence[Type], attributes: Attributes) -> tuple[Type, 
     axis = static_axis("concat", first, attributes) + len(first.rows)
     total = 0
     for value in types:
-        same = len(value.axes) == len(first.axes) and value.kind == first.kind
+        same = (len(value.axes), value.rows, value.kind) == (len(first.axes), first.rows, first.kind)
         if not same or any(a != b for i, (a, b) in enumerate(zip(value.axes, first.axes, strict=True)) if i != axis):
             raise ShapeError(f"`concat` along axis {axis} cannot join {first} and {value}")
         length = value.axes[axis]
