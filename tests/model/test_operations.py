@@ -162,7 +162,7 @@ REFUSED = [
     ("position", (), {"dim": "record"}, "needs a run-time dim"),
     ("constant", (), {"axes": (2,), "value": (1.0,)}, "1 numbers for axes [2]"),
     ("circuit", (), {"module": "u"}, "there is no circuit u"),
-    ("concat", ("real[record, 2]", "real[record, S]"), {"axis": 0}, "cannot join real[record, 2] and real[record, S]"),
+    ("concat", ("real[record, 2]", "real[record, S]"), {"axis": 1}, "cannot join real[record, 2] and real[record, S]"),
     ("median", (), {}, "there is no operation `median`"),
 ]
 
