@@ -15,7 +15,8 @@ from qsanc.api import Circuit, Model
 from qsanc.grad import shift, spectrum
 from qsanc.ir.bound import Bound
 from qsanc.ir.circuit import Angle, Gate
-from qsanc.testing.assertions import assert_attention, assert_gradient, assert_roundtrip, gradient, roundtrip
+from qsanc.testing import differences
+from qsanc.testing.assertions import assert_attention, assert_gradient, assert_roundtrip, roundtrip
 from qsanc.testing.failed import CheckFailed
 
 CURVED = """qsan 1.0
@@ -78,7 +79,7 @@ def test_a_wrong_shift_rule_is_told_from_the_two_that_are_right(monkeypatch: pyt
 
 
 def test_wrong_finite_differences_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gradient, "_STENCIL", ((-1, -1.0), (1, 1.0)))
+    monkeypatch.setattr(differences, "_WEIGHTS", {-1: -1.0, 1: 1.0})
     with pytest.raises(CheckFailed, match="adjoint and finite differences on x"):
         assert_gradient(curved(), [0.3, 0.4], 0.7)
 

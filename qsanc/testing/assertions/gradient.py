@@ -17,14 +17,11 @@ from qsanc.grad.reverse import evaluate, prepare, value_and_gradient
 from qsanc.ir.layout import Layout
 from qsanc.target import Context, Floats
 from qsanc.testing.assertions.evidence import Evidence
+from qsanc.testing.differences import five_point
 from qsanc.testing.failed import CheckFailed
 from qsanc.train.parameters import trained
 from qsanc.train.records import ONE
 from qsanc.train.task import objective_of
-
-_STEP = 2e-3
-_STENCIL = ((-2, 1 / 12), (-1, -8 / 12), (1, 8 / 12), (2, -1 / 12))
-"""Five points, exact for polynomials of degree four."""
 
 Arrays = Mapping[str, Floats]
 
@@ -155,17 +152,10 @@ def _chosen(known: list[str], wrt: Sequence[str] | None, what: str) -> tuple[str
 
 
 def _finite_differences(scalar: _Differentiable, names: tuple[str, ...]) -> Arrays:
-    found: dict[str, Floats] = {}
-    for name in names:
-        start = scalar.point[name]
-        slope = np.zeros_like(start)
-        for place in np.ndindex(*start.shape):
-            for steps, weight in _STENCIL:
-                moved = start.copy()
-                moved[place] += steps * _STEP
-                slope[place] += weight * scalar.value({name: moved}) / _STEP
-        found[name] = slope
-    return found
+    def along(name: str) -> Callable[[Floats], Floats]:
+        return lambda places: np.array([scalar.value({name: place}) for place in places])
+
+    return {name: five_point(along(name), scalar.point[name]) for name in names}
 
 
 def _furthest(one: Arrays, other: Arrays) -> tuple[str, tuple[int, ...], float]:

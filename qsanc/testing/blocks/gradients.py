@@ -27,12 +27,12 @@ from qsanc.syntax import ast
 from qsanc.syntax.walk import names_in
 from qsanc.target import Context
 from qsanc.testing.blocks.eager import brief, farthest
+from qsanc.testing.differences import five_point
 
 if TYPE_CHECKING:
     from qsanc.testing.blocks.execution import Execution
 
 TOLERANCE = 1e-6
-_STEP = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,16 +65,15 @@ class _Function:
         return {name: found[name][0] for name in self.wrt}
 
     def by_differences(self, at: Mapping[str, Array], context: Context) -> dict[str, Array]:
-        """The five-point rule, of error about 1e-12."""
-        slopes = {}
-        for name in self.wrt:
-            place = at[name]
-            moves = np.eye(place.size).reshape(place.size, *place.shape) * _STEP
-            points = np.concatenate([place + k * moves for k in (-2, -1, 1, 2)])
-            fixed = {other: np.repeat(array[np.newaxis], len(points), axis=0) for other, array in at.items()}
-            values = self.values({**fixed, name: points}, context).reshape(4, place.size)
-            slopes[name] = (np.array([1, -8, 8, -1]) @ values / (12 * _STEP)).reshape(place.shape)
-        return slopes
+
+        def along(name: str) -> Callable[[Array], Array]:
+            def values(places: Array) -> Array:
+                fixed = {other: np.repeat(array[np.newaxis], len(places), axis=0) for other, array in at.items()}
+                return self.values({**fixed, name: places}, context)
+
+            return values
+
+        return {name: five_point(along(name), at[name]) for name in self.wrt}
 
 
 def agree(run: Execution, node: ast.Call, given: Mapping[str, ast.Expr], scope: Scope) -> Value:
