@@ -293,3 +293,15 @@ def test_what_fails_already_is_not_mutated(tmp_path: Path) -> None:
     (found,) = raised.value.diagnostics
     assert found.code == "QS703"
     assert found.notes[-1].text == "nothing was mutated: tests and properties have to pass first"
+
+
+def test_an_angle_that_is_no_affine_form_is_compared_by_its_values(tmp_path: Path) -> None:
+    text = """qsan 1.0
+ansatz products(x: angle[2]) on q: qubit[2] { rzz(x[0] * x[1]) q[0], q[1]; rx(sqrt(x[0])) q[0]; }
+test nothing { assert true; }
+"""
+    suite, verdicts = judged(written(tmp_path, "products.qsan", text))
+    fates = {(suite.mutants[v.number].operator, v.fate) for v in verdicts}
+    assert ("angle sign", "survived") in fates
+    alike = [suite.mutants[v.number] for v in verdicts if v.fate == "equivalent"]
+    assert {(mutant.operator, mutant.before) for mutant in alike} <= {("operands swapped", "q[0], q[1]")}

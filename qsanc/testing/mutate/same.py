@@ -24,7 +24,8 @@ from qsanc.ir.ops import Array, array_shape
 from qsanc.ir.program import Program
 from qsanc.passes.equal import difference
 from qsanc.syntax import ast
-from qsanc.target import Backend, Context
+from qsanc.target import Backend, Context, Floats
+from qsanc.testing.strategies.fitting import Shape, elaborated, shapes_at
 
 Sizes = Mapping[str, int | float]
 
@@ -66,7 +67,7 @@ def compare(before: Module, after: Module, name: str, backend: Backend) -> Compa
         new = _compiled(after, name, sizes)
         if new is None:
             return Compared(False, f"it cannot be compiled{_at(sizes)}")
-        found = _unitaries(old, new) if unitary else _values(old, new, chances, backend)
+        found = _unitaries(definition, after.names[name], sizes) if unitary else _values(old, new, chances, backend)
         if found:
             return Compared(False, f"{found}{_at(sizes)}")
         if found is not None:
@@ -110,13 +111,32 @@ def _at(sizes: Sizes) -> str:
     return f" at {', '.join(f'{name} = {value}' for name, value in sizes.items())}" if sizes else ""
 
 
-def _unitaries(old: Program, new: Program) -> str:
-    """How the circuits of an ansatz differ, up to a global phase; empty where they do not."""
+def _unitaries(before: Definition, after: Definition | Module, sizes: Sizes) -> str | None:
+    """How an ansatz differs on random arguments, up to a global phase; empty where it does not, None where it takes
+    none of them. The arguments are known when it is elaborated, so that every angle is a number."""
+    assert isinstance(after, Definition)
+    compared = False
     for seed in _SEEDS:
-        found = difference(old.modules[0], new.modules[0], keeps="unitaries", seed=seed)
-        if found:
+        try:
+            arguments = {name: _drawn(name, shape, seed) for name, shape in shapes_at(before, sizes).items()}
+            old = elaborated(before, sizes, arguments)
+        except QsanError:
+            continue
+        try:
+            new = elaborated(after, sizes, arguments)
+        except QsanError:
+            return "it cannot be compiled"
+        if difference(old, new, keeps="unitaries", seed=seed):
             return "its unitary is another"
-    return ""
+        compared = True
+    return "" if compared else None
+
+
+def _drawn(name: str, shape: Shape, seed: int) -> Floats:
+    """Numbers for an argument, positive ones where its range allows: a logarithm or an inverse takes them as well."""
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    low, high = max(shape.within.low, 0.0), min(shape.within.high, np.pi)
+    return rng.uniform(*((low, high) if low < high else (shape.within.low, shape.within.high)), size=shape.axes)
 
 
 def _values(old: Program, new: Program, chances: frozenset[str], backend: Backend) -> str | None:

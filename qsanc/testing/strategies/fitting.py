@@ -154,7 +154,7 @@ def _tried(definition: Definition, sizes: Mapping[str, Number]) -> tuple[Fitting
     An ansatz that takes neither 0 nor negative numbers may take positive ones.
     """
     name = ansatz_of(definition).name
-    shapes = _shapes(definition, sizes)
+    shapes = shapes_at(definition, sizes)
     positive = {key: Shape(shape.axes, _both(shape.within, _POSITIVE)) for key, shape in shapes.items()}
     try:
         for number in (0.0, -0.7, 0.7):
@@ -182,7 +182,7 @@ def _template(definition: Definition, sizes: Mapping[str, Number]) -> Template:
     return Template(definition, tuple((g.name, sizes[g.name], item.name_span) for g in item.generics))
 
 
-def _shapes(definition: Definition, sizes: Mapping[str, Number]) -> dict[str, Shape]:
+def shapes_at(definition: Definition, sizes: Mapping[str, Number]) -> dict[str, Shape]:
     """Axes and range of each parameter that is no size. Raises QsanError where the sizes are not legal."""
     item, report = ansatz_of(definition), Report()
     shapes: dict[str, Shape] = {}
