@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ from qsanc.testing.strategies.fitting import Fitting, Number, ansatz_of, definit
 class AnsatzCall:
     """The ansatz `name` at `sizes` (generics and integer parameters), with `arguments` float64[...] by parameter."""
 
-    module: Module = field(repr=False)
+    module: Module
     name: str
     sizes: Mapping[str, Number]
     arguments: Mapping[str, Floats]
@@ -33,6 +34,13 @@ class AnsatzCall:
         Raises QsanError where the ansatz does not take them, as one that divides by an argument does not take 0.
         """
         return Bound.of(elaborated(definition_of(self.module, self.name), self.sizes, self.arguments), 0, np.empty(0))
+
+    def __repr__(self) -> str:
+        return f"<{self} of {self.module.file.source.name}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """For Hypothesis, which would print the whole syntax tree of the module."""
+        printer.text(repr(self))
 
     def __str__(self) -> str:
         """As it would be written in a file: `entangler[n = 2, depth = 1](th = [[0.0, 0.5], ...])`."""
@@ -88,9 +96,10 @@ def ansatz_calls(
     return st.one_of(*(st.sampled_from(fitting) for fitting in found)).flatmap(lambda fit: _calls(module, fit))
 
 
-def _calls(module: Module, fit: Fitting) -> st.SearchStrategy[AnsatzCall]:
-    arrays = st.fixed_dictionaries({name: shape.arrays() for name, shape in fit.shapes.items()})
-    return arrays.map(lambda drawn: AnsatzCall(module, fit.name, fit.sizes, MappingProxyType(drawn)))
+@st.composite
+def _calls(draw: st.DrawFn, module: Module, fit: Fitting) -> AnsatzCall:
+    drawn = {name: draw(shape.arrays()) for name, shape in fit.shapes.items()}
+    return AnsatzCall(module, fit.name, fit.sizes, MappingProxyType(drawn))
 
 
 def _literal(value: object) -> str:
