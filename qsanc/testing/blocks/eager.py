@@ -54,14 +54,23 @@ def literal(array: Array) -> object:
     return tuple(literal(part) for part in array)
 
 
-def brief(array: Array, *, most: int = 12) -> str:
+def sides(left: Array, right: Array) -> tuple[str, str]:
+    """Two arrays as a person reads them, with as many digits as it takes to tell them apart."""
+    for digits in (6, 10, 17):
+        a, b = brief(left, digits=digits), brief(right, digits=digits)
+        if a != b:
+            break
+    return a, b
+
+
+def brief(array: Array, *, most: int = 12, digits: int = 6) -> str:
     """An array as a person reads it, without its middle where it is long."""
     text = np.array2string(
         np.asarray(array),
         separator=", ",
         threshold=most,
         edgeitems=2,
-        formatter={"float_kind": lambda value: f"{value:.6g}"},
+        formatter={"float_kind": lambda value: f"{value:.{digits}g}"},
     )
     return " ".join(text.split())
 

@@ -24,13 +24,13 @@ from qsanc.elaborate.sentences import result_of
 from qsanc.elaborate.signature import Argument
 from qsanc.elaborate.sizes import Sizes
 from qsanc.elaborate.symbols import holds
-from qsanc.elaborate.values import UNKNOWN, Instance, Outcome, Template, Tensor, Unitary, Unknown, Value
+from qsanc.elaborate.values import UNKNOWN, Instance, Outcome, Template, Tensor, Unitary, Unknown, Value, is_number
 from qsanc.ir.bound import Bound
 from qsanc.ir.ops import Array
 from qsanc.syntax import ast
 from qsanc.testing.assertions.compare import STATE_WIRES, deviation, method
 from qsanc.testing.blocks import costs, gradients, laws, records, unitaries
-from qsanc.testing.blocks.eager import EagerGraph, brief, farthest
+from qsanc.testing.blocks.eager import EagerGraph, brief, farthest, sides
 from qsanc.testing.blocks.engine import Called, Engine
 from qsanc.testing.blocks.verdict import Evidence
 
@@ -98,21 +98,26 @@ class Execution(Assertions):
 
     def compared(self, node: ast.Approx | ast.Compare, left: Tensor, right: Tensor, tolerance: float | None) -> Value:
         a, b = self.graph.array(left), self.graph.array(right)
-        sides = f"{brief(a)} {node.op if isinstance(node, ast.Compare) else '~='} {brief(b)}"
+        shown = f" {node.op if isinstance(node, ast.Compare) else '~='} ".join(sides(a, b))
         if isinstance(node, ast.Compare):
             with np.errstate(invalid="ignore"):
-                return self.observe(node, bool(np.all(_ORDER[node.op](a, b))), sides)
+                return self.observe(node, bool(np.all(_ORDER[node.op](a, b))), shown)
         tolerance = self.number_for("tol", TOLERANCE, tolerance)
         place, apart = farthest(a, b)
         where = f" at {list(place)}" if place else ""
-        return self.observe(node, apart <= tolerance, f"{sides}, {apart:.3g} apart{where}, tol {tolerance:g}")
+        return self.observe(node, apart <= tolerance, f"{shown}, {apart:.3g} apart{where}, tol {tolerance:g}")
 
     def _compare(self, node: ast.Compare, scope: Scope) -> Value:
         value = super()._compare(node, scope)
         if isinstance(value, bool) and not (self.evidence and self.evidence[-1].node is node):
-            sides = [self.ev.attempt(side, scope) for side in (node.left, node.right)]
-            self.observe(node, value, f" {node.op} ".join(self.ev.shown(side) for side in sides))
+            plain = [self.ev.attempt(side, scope) for side in (node.left, node.right)]
+            self.observe(node, value, f" {node.op} ".join(self._plainly(*plain)))
         return value
+
+    def _plainly(self, left: Value, right: Value) -> tuple[str, str]:
+        if is_number(left) and is_number(right):
+            return sides(np.array(left), np.array(right))
+        return self.ev.shown(left), self.ev.shown(right)
 
     def equivalent(self, node: ast.Approx, left: Unitary, right: Unitary, tolerance: float | None) -> Value:
         a, b = circuit_of(left), circuit_of(right)

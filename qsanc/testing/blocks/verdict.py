@@ -9,6 +9,9 @@ from qsanc.diagnostics import Diagnostic, Note, Severity
 from qsanc.ir.bound import Bound
 from qsanc.syntax import ast
 
+_MOST_PARTS = 6
+"""Comparisons of one assertion that a message tells of."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
@@ -38,14 +41,14 @@ class Failure:
     ) -> Diagnostic:
         """QS703: the assertion underlined, with the values of its sides and of the arguments."""
         condition = self.assertion.condition
-        decisive = self.decisive
-        notes = [Note(f"with {name} = {value}") for name, value in arguments.items()]
-        if decisive is not None and decisive.node is not condition:
-            notes.insert(0, Note(decisive.found, decisive.node.span))
+        alone = next((e for e in self.evidence if e.node is condition), None)
+        parts = [] if alone is not None else self.evidence[:_MOST_PARTS]
+        notes = [Note(f"{part.found}: {'true' if part.held else 'false'}", part.node.span) for part in parts]
+        notes += [Note(f"with {name} = {value}") for name, value in arguments.items()]
         tried = "" if example is None else f", example {example}"
         notes.append(Note(f"seed {seed}{tried}"))
         text = self.assertion.message or f"`{_short(condition.span.text)}` does not hold"
-        label = decisive.found if decisive is not None and decisive.node is condition else "false here"
+        label = "false here" if alone is None else alone.found
         return Diagnostic("QS703", Severity.ERROR, text, condition.span, label, notes=tuple(notes), help=reproduction)
 
 
