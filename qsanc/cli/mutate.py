@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of examples and samples.")
 @options.backend
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that share the work.")
-@click.option("--min", "least", type=click.FloatRange(0, 1), metavar="SCORE", help="Fail below this score.")
+@click.option("--min", "least", type=options.Real(0, 1), metavar="SCORE", help="Fail below this score.")
 @options.as_json
 def command(
     file: Path,

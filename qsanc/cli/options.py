@@ -49,6 +49,16 @@ def positive(text: str | float) -> float:
     return number
 
 
+class Real(click.FloatRange):
+    """A real number of a range; `nan` lies in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no number", param, ctx)
+        return number
+
+
 def once(pairs: Iterable[tuple[str, Any]], option: str) -> dict[str, Any]:
     """The pairs as a mapping; a usage error where a name is given twice."""
     found: dict[str, Any] = {}

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 @click.option("--examples", type=click.IntRange(min=1), help="Examples of a property (100, or as the property says).")
 @click.option("--seed", type=click.IntRange(min=0), help="Of examples and samples (0, or as the block says).")
 @click.option("--shots", type=click.IntRange(min=1), help="Shots of each `distribution` (4096, or as the block says).")
-@click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), help=(
+@click.option("--alpha", type=options.Real(0, 1, min_open=True, max_open=True), help=(
     "Probability of a false alarm of an assertion about samples (1e-6, or as the block says)."
 ))  # fmt: skip
 @options.backend
-@click.option("--cost-limit", type=click.FloatRange(min=0), default=0.0, show_default=True, help=(
+@click.option("--cost-limit", type=options.Real(min=0), default=0.0, show_default=True, help=(
     "US dollars that a backend may take; with 0 one that costs money is refused."
 ))  # fmt: skip
 @click.option("-k", "wanted", metavar="TEXT", help="Only blocks with this text in FILE::NAME.")
@@ -60,7 +60,10 @@ def command(
     engine = Engine(backend, cost_limit=cost_limit)
     found: list[Diagnostic] = []
     outcomes: list[Outcome] = []
-    for cases in _by_file(files(paths), wanted, found, quiet=as_json):
+    named = list(files(paths))
+    if not named:
+        raise click.UsageError(f"there is no .qsan file in {', '.join(map(str, paths))}")
+    for cases in _by_file(named, wanted, found, quiet=as_json):
         for case in cases:
             outcomes.append(outcome := check(case, engine, chosen))
             if not as_json:

@@ -211,9 +211,7 @@ class Assertions:
         """Whether two unitaries on the same qubits are one; `tolerance` is that of the expression, if it has one."""
         return OPEN
 
-    def compared(
-        self, node: ast.Approx | ast.Compare, left: Tensor, right: Tensor, tolerance: float | None
-    ) -> Value:
+    def compared(self, node: ast.Approx | ast.Compare, left: Tensor, right: Tensor, tolerance: float | None) -> Value:
         """Whether `left op right` holds for all elements; one side may be a scalar."""
         return OPEN
 

@@ -105,7 +105,8 @@ def _argument(assertions: Assertions, ev: Evaluator, param: ast.Param, end: End,
     if kind in INTEGERS and not param.type.dims:
         steps = bounds.integers() if bounds is not None else None
         assert steps is not None, "an integer has a range of integers"
-        value = steps[{"low": 0, "high": -1, "middle": len(steps) // 2}[end]]
+        low, high = steps[0], steps[-1]
+        value = {"low": low, "high": high, "middle": low + (high - low + 1) // 2}[end]
         return bool(value) if kind == "bool" else value
     axes = extents(ev, param, scope)
     if axes is None:

@@ -24,6 +24,8 @@ from qsanc.testing.blocks.eager import brief, literal
 Arguments: TypeAlias = Mapping[str, "int | bool | Array"]
 """Integers as they are, everything else as an array, scalars with no axes."""
 
+_MOST_DRAWN = 256
+"""Elements that are drawn one by one; a larger array repeats some that are."""
 _TURN = 2 * math.pi
 _SPECIAL = [0.0, math.pi / 2, math.pi, -math.pi / 2, math.pi / 4, -math.pi, _TURN]
 
@@ -67,6 +69,12 @@ def _values(kind: str, bounds: Interval | None, axes: tuple[int, ...]) -> st.Sea
 
 def _arrays(elements: st.SearchStrategy[Any], axes: tuple[int, ...], dtype: type) -> st.SearchStrategy[Array]:
     count = math.prod(axes)
+    if count > _MOST_DRAWN:
+        return st.builds(
+            lambda chosen, seed: np.random.default_rng(seed).choice(np.array(chosen, dtype), axes),
+            st.lists(elements, min_size=1, max_size=_MOST_DRAWN // 4),
+            st.integers(0, 2**16 - 1),
+        )
     return st.lists(elements, min_size=count, max_size=count).map(lambda flat: np.array(flat, dtype).reshape(axes))
 
 

@@ -68,9 +68,12 @@ class Engine:
         return Context(seed=seed, purpose="inference", budget_usd=self.budget)
 
     def once(self, key: Hashable, make: Callable[[], object]) -> object:
-        """What `make` gave when it was first asked for `key`."""
+        """What `make` gave when it was first asked for `key`. None, as after an error, is not kept."""
         if key not in self._kept:
-            self._kept[key] = make()
+            made = make()
+            if made is None:
+                return None
+            self._kept[key] = made
         return self._kept[key]
 
     def compile(self, result: Result) -> Called:

@@ -39,7 +39,6 @@ TOLERANCE = 1e-9
 
 _ORDER: Mapping[str, Callable[[Array, Array], Array]] = {
     "==": operator.eq,
-    "!=": operator.ne,
     "<=": operator.le,
     ">=": operator.ge,
     "<": operator.lt,
@@ -101,7 +100,8 @@ class Execution(Assertions):
         shown = f" {node.op if isinstance(node, ast.Compare) else '~='} ".join(sides(a, b))
         if isinstance(node, ast.Compare):
             with np.errstate(invalid="ignore"):
-                return self.observe(node, bool(np.all(_ORDER[node.op](a, b))), shown)
+                held = not np.all(a == b) if node.op == "!=" else np.all(_ORDER[node.op](a, b))
+                return self.observe(node, bool(held), shown)
         tolerance = self.number_for("tol", TOLERANCE, tolerance)
         place, apart = farthest(a, b)
         where = f" at {list(place)}" if place else ""
@@ -173,16 +173,16 @@ class Execution(Assertions):
     def _unitary(self, template: Template, given: dict[str, Argument], node: ast.Call, scope: Scope) -> Value:
         module = None
         with self.inside(node, scope) as ev:
-            numbers = {name: replace(argument, value=self._known(argument.value)) for name, argument in given.items()}
+            numbers = {name: replace(argument, value=self.known(argument.value)) for name, argument in given.items()}
             module = elaborate_ansatz(ev, template, numbers, node.span)
         return UNKNOWN if module is None else Unitary(module.wires, Bound.of(module, 0, np.empty(0)))
 
-    def _known(self, value: Value) -> Value:
+    def known(self, value: Value) -> Value:
         """A value without arrays: their numbers in their place."""
         if isinstance(value, Tensor):
             array = self.graph.array(value)
             return array.astype(object) if array.ndim else array.item()
-        return tuple(self._known(part) for part in value) if isinstance(value, tuple) else value
+        return tuple(self.known(part) for part in value) if isinstance(value, tuple) else value
 
     def key(self, template: Template, given: dict[str, Argument], node: ast.Call, *, weights: bool) -> Hashable:
         """What compiled calls are told apart by: everything but the numbers in arrays."""

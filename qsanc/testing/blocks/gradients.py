@@ -16,6 +16,7 @@ from qsanc.elaborate.limits import limited
 from qsanc.elaborate.report import Report
 from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.sizes import Sizes
+from qsanc.elaborate.symbols import holds
 from qsanc.elaborate.values import UNKNOWN, Tensor, Value, Word
 from qsanc.grad.circuit import Method
 from qsanc.grad.reverse import evaluate, prepare, value_and_gradient
@@ -24,7 +25,6 @@ from qsanc.ir.model import Input, Type
 from qsanc.ir.ops import Array
 from qsanc.ir.program import Program
 from qsanc.syntax import ast
-from qsanc.syntax.walk import names_in
 from qsanc.target import Context
 from qsanc.testing.blocks.eager import brief, farthest
 from qsanc.testing.differences import five_point
@@ -85,7 +85,7 @@ def agree(run: Execution, node: ast.Call, given: Mapping[str, ast.Expr], scope: 
     against = run.ev.expr(given["against"], scope) if "against" in given else Word("finite_difference")
     name = against.name if isinstance(against, Word) else "finite_difference"
     wrt = [item.span.text for item in _items(given["wrt"])]
-    at = _arrays(run, given["f"], wrt, scope)
+    at = _arrays(run, wrt, scope)
     function = _function(run, given["f"], wrt, at, scope)
     if function is None:
         return UNKNOWN
@@ -119,10 +119,11 @@ def _items(wrt: ast.Expr) -> tuple[ast.Expr, ...]:
     return wrt.items if isinstance(wrt, ast.ListOf) else (wrt,)
 
 
-def _arrays(run: Execution, node: ast.Expr, wrt: Sequence[str], scope: Scope) -> dict[str, Array]:
-    """The arrays by name that `f` is a function of: those it is differentiated by, and all others that it names."""
+def _arrays(run: Execution, wrt: Sequence[str], scope: Scope) -> dict[str, Array]:
+    """The arrays by name that `f` is a function of: those it is differentiated by, and the arguments of the block."""
+    params = run.item.params if isinstance(run.item, ast.Property) else ()
     found = {}
-    for name in dict.fromkeys([*wrt, *names_in(node)]):
+    for name in dict.fromkeys([*wrt, *(param.name for param in params)]):
         entry = scope.find(name)
         if entry is not None and (name in wrt or isinstance(entry.value, Tensor)):
             array = run.array(entry.value)
@@ -134,31 +135,41 @@ def _arrays(run: Execution, node: ast.Expr, wrt: Sequence[str], scope: Scope) ->
 def _function(
     run: Execution, node: ast.Expr, wrt: Sequence[str], at: Mapping[str, Array], scope: Scope
 ) -> _Function | None:
-    """`node` as a function of the arrays `at`, compiled once for their shapes; None after an error."""
-    others = {name: entry.value for name in names_in(node) if name not in at and (entry := scope.find(name))}
-    shapes = tuple((name, array.shape) for name, array in at.items())
-    key = ("gradient", id(node), shapes, repr(sorted(others.items())))
+    """`node` as a function of the arrays `at`, compiled once for their shapes; None after an error.
 
-    def make() -> tuple[_Function | None, ast.Expr]:
+    Arrays that a `let` computes are functions of the arguments too, so that derivatives go through them; what only a
+    block can compute is a constant.
+    """
+    lets = {statement.name: statement for statement in run.item.body if isinstance(statement, ast.Let)}
+    others = {name: entry.value for name, entry in scope.entries.items() if name not in at}
+    sizes = sorted((name, value) for name, value in others.items() if isinstance(value, int | float))
+    shapes = tuple((name, array.shape) for name, array in at.items())
+    made: _Function | None = None
+
+    def make() -> tuple[_Function, ast.Expr] | None:
+        """None, which is not kept, where a number of this example went into it."""
+        nonlocal made
         graph, own = Graph(), Scope(scope.module)
         inner = Evaluator(Report(), Sizes({}, {}), graph)
-        for name, value in others.items():
-            own.bind(name, value)
         for name, array in at.items():
             kind = Type("int" if array.dtype.kind in "iu" else "real", ("record", *array.shape))
             own.bind(name, graph.input(Input(name, "argument", kind)))
+        lasting = True
+        for name, value in others.items():
+            follows = name in lets and isinstance(inner.attempt(lets[name].value, own), Tensor)
+            own.bind(name, inner.expr(lets[name].value, own) if follows else run.known(value))
+            lasting = lasting and (follows or not holds(value, Tensor))
         with limited(inner.report):
             value = inner.expr(node, own)
         for found in inner.report.diagnostics:
             run.ev.report.add(found)
         if inner.report.failed or not isinstance(value, Tensor):
-            return None, node
+            return None
         record = graph.broadcast(graph.real(value), ("record", *value.type.static))
         program = Program(tuple(graph.modules), (graph.finish("gradient", (("value", record),)),), ())
         cotangent = np.random.default_rng(0).uniform(0.5, 1.5, value.type.static)
-        return _Function(compile_program(program, run.engine.backend), tuple(wrt), cotangent), node
+        made = _Function(compile_program(program, run.engine.backend), tuple(wrt), cotangent)
+        return (made, node) if lasting else None
 
-    kept = run.engine.once(key, make)
-    assert isinstance(kept, tuple)
-    function: _Function | None = kept[0]
-    return function
+    kept = run.engine.once(("gradient", id(node), shapes, tuple(sizes)), make)
+    return kept[0] if isinstance(kept, tuple) else made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,6 +24,7 @@ from qsanc.ir.bound import Bound
 from qsanc.ir.ops import Array
 from qsanc.source import Source
 from qsanc.syntax import ast
+from qsanc.syntax.walk import walk
 from qsanc.testing import failures
 from qsanc.testing.assertions.compare import EXACT_WIRES, deviation
 from qsanc.testing.blocks.arguments import Arguments
@@ -33,7 +35,8 @@ from qsanc.testing.blocks.once import Level, execute
 from qsanc.testing.blocks.verdict import Failure
 from qsanc.testing.reduce.alone import self_contained
 from qsanc.testing.reduce.circuits import reduce_pair
-from qsanc.testing.reduce.program import reduce_program
+from qsanc.testing.reduce.program import reduce_file
+from qsanc.testing.reduce.tree import NOWHERE, number
 from qsanc.testing.reduce.written import written_pair, written_program
 
 Chosen: TypeAlias = tuple[tuple[str, float], ...]
@@ -64,10 +67,7 @@ def earlier(folder: Path, case: Case) -> Iterator[Arguments]:
 
 def forget(folder: Path, case: Case) -> None:
     """The block passes again: its arguments and programs go."""
-    for path in failures.kept(folder, case.id):
-        failures.forget(path)
-    for kept in failures.examples(folder, case.id)[0]:
-        failures.forget(kept.path)
+    failures.clear(case.id, folder=folder)
 
 
 def _smallest(
@@ -86,12 +86,13 @@ def _smallest(
         if left.wires <= EXACT_WIRES and differ(left, right):
             left, right = reduce_pair(left, right, differ)
             return written_pair(left, right, title=title, seed=seed, tol=tolerance, strict=strict)
-    level = Level(seed, 1, chosen)
+    level = Level(seed)
     known = {
         name: value.item() if isinstance(value, np.ndarray) and not value.ndim else value
         for name, value in values.items()
     }
-    program = self_contained(case.module, case.item, known)
+    block = _with_settings(case.item, {"seed": seed, **dict(chosen)}) if _samples(failure) else case.item
+    program = self_contained(case.module, block, known)
     alone = failure_alone(program, engine.fresh(), level)
     if alone is None:
         return None
@@ -101,7 +102,20 @@ def _smallest(
         found = failure_alone(file, engine.fresh(), level)
         return found is not None and _numbers(found) == _numbers(alone)
 
-    return written_program(reduce_program(program, fails, seconds=_SECONDS), title=title, seed=seed)
+    return written_program(reduce_file(program, fails, seconds=_SECONDS), title=title, seed=seed)
+
+
+def _samples(failure: Failure) -> bool:
+    """Whether the assertion is about samples, which follow from settings."""
+    calls = [node for node in walk(failure.assertion) if isinstance(node, ast.Call) and isinstance(node.base, ast.Name)]
+    return any(isinstance(call.base, ast.Name) and call.base.name == "distribution" for call in calls)
+
+
+def _with_settings(item: ast.Property | ast.Test, chosen: Mapping[str, float]) -> ast.Property | ast.Test:
+    """The block with settings from outside as its own."""
+    given = [ast.Setting(name, number(value), span=NOWHERE, name_span=NOWHERE) for name, value in chosen.items()]
+    rest = [s for s in item.body if not (isinstance(s, ast.Setting) and s.name in chosen)]
+    return replace(item, body=(*given, *rest))
 
 
 def _numbers(failure: Failure) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.errors import Unsatisfiable
 
-from qsanc.diagnostics import Diagnostic, QsanError, Severity
+from qsanc.diagnostics import Diagnostic, Note, QsanError, Severity
 from qsanc.elaborate.expressions import Evaluator
 from qsanc.elaborate.graph import Graph
 from qsanc.elaborate.properties import Excluded
@@ -89,7 +89,7 @@ def check(case: Case, engine: Engine, options: Options) -> Outcome:
         found = trial.replay() or trial.search()
         diagnostics: tuple[Diagnostic, ...] = () if found is None else (trial.explain(found),)
     except QsanError as error:
-        diagnostics = error.diagnostics
+        diagnostics = tuple(_at(trial.values, diagnostic) for diagnostic in error.diagnostics)
     return Outcome(
         case,
         diagnostics,
@@ -213,20 +213,32 @@ class _Trial:
         """The failure as a diagnostic; before that, it is made small and kept."""
         self.values = found.values
         folder = self._options.failures
+        not_kept: tuple[Note, ...] = ()
         if folder is not None and folder.resolve() not in self._case.path.resolve().parents:
-            self.reproduction = reproduction.keep(
-                folder,
-                self._case,
-                found.values,
-                found.failure,
-                seed=self.seed,
-                engine=self._engine,
-                chosen=self._options.chosen,
-            )
+            try:
+                self.reproduction = reproduction.keep(
+                    folder,
+                    self._case,
+                    found.values,
+                    found.failure,
+                    seed=self.seed,
+                    engine=self._engine,
+                    chosen=self._options.chosen,
+                )
+            except (OSError, ValueError) as error:
+                not_kept = (Note(f"could not be kept in {folder}: {error}"),)
         help_ = "" if self.reproduction is None else f"qsanc test {self.reproduction}"
-        return found.failure.diagnostic(
+        shown = found.failure.diagnostic(
             text_of(found.values), seed=self.seed, example=found.example, reproduction=help_
         )
+        return replace(shown, notes=(*shown.notes, *not_kept))
+
+
+def _at(values: Arguments, found: Diagnostic) -> Diagnostic:
+    """What is wrong in a block, with the arguments that it does not tell yet."""
+    told = " ".join(note.text for note in found.notes)
+    notes = [Note(f"with {name} = {text}") for name, text in text_of(values).items() if f"{name} = " not in told]
+    return replace(found, notes=(*found.notes, *notes))
 
 
 def _own_settings(case: Case) -> dict[str, int]:

@@ -29,9 +29,9 @@ from qsanc.testing.strategies.fitting import Shape, elaborated, shapes_at
 
 Sizes = Mapping[str, int | float]
 
-_VALUES = (2, 3, 1, 4)
+_VALUES = (2, 3, 1, 4, 6)
 _MOST_TRIED = 40
-_ENOUGH = 6
+_ENOUGH = 8
 _MOST_WIRES = 10
 _TOLERANCE = 1e-9
 _LENGTHS = (3, 1, 2)
