@@ -52,7 +52,8 @@ def print_module(module: CircuitModule) -> str:
 
 
 def number_text(number: float) -> str:
-    """A float as short as it reads back exactly: `2`, `0.1`, `pi/2`, `-3*pi/4`."""
+    """A number as short as it reads back to the same float: `2`, `0.1`, `pi/2`, `-3*pi/4`."""
+    number = float(number)
     if number < 0 or (number == 0 and math.copysign(1, number) < 0):
         return "-" + number_text(-number)
     for below in (1, 2, 3, 4, 6, 8):

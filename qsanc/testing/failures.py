@@ -3,6 +3,7 @@
     .qsanc/.gitignore                                      *, so that nothing here is committed by accident
     .qsanc/failures/entangler-is-unitary-1f2e3d4c5b.qsan   begins with `// from: properties.qsan::entangler_is_unitary`
     .qsanc/failures/entangler-is-unitary-9a8b7c6d5e.json   arguments for which that property failed
+    .qsanc/failures/test-layers-0a1b2c3d4e.qsan            what the test `test_layers.py::test_layers` failed on last
 
 What lies there may have been written by anyone: it is read as data of bounded size and never as anything else. File
 names are for people; who a file belongs to is said inside it.
@@ -15,7 +16,10 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -56,6 +60,32 @@ class Unreadable:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The test that runs now, as its head in a kept program names it, and the folder of its failures."""
+
+    name: str
+    folder: Path
+
+
+_running: ContextVar[Running | None] = ContextVar("qsanc_running", default=None)
+
+
+@contextmanager
+def of_test(name: str, folder: Path) -> Iterator[None]:
+    """What assertions keep in here is kept for the test `name`, in `folder` where they are told no other."""
+    token = _running.set(Running(name, folder))
+    try:
+        yield
+    finally:
+        _running.reset(token)
+
+
+def running() -> Running | None:
+    """The test that runs now; None where nothing has said so, as in a program without pytest."""
+    return _running.get()
+
+
 def keep(text: str, *, name: str, folder: Path = FOLDER) -> Path:
     """Write a program that reproduces a failure of `name`, such as `properties.qsan::gradients_agree`; its path.
 
@@ -63,6 +93,14 @@ def keep(text: str, *, name: str, folder: Path = FOLDER) -> Path:
     whatever happens in between. Raises OSError where the system refuses, ValueError for a text larger than 8 MiB.
     """
     return _write(f"// from: {_one_line(name)}\n{text}", ".qsan", name, folder)
+
+
+def keep_last(text: str, *, name: str, folder: Path = FOLDER) -> Path:
+    """As `keep`, in the place of what this function wrote for `name` before.
+
+    A search for smaller counterexamples fails many times and ends with the smallest, which is the one that stays.
+    """
+    return _write(f"// from: {_one_line(name)}\n{text}", ".qsan", name, folder, told_apart_by=name)
 
 
 def kept(folder: Path = FOLDER, name: str | None = None) -> list[Path]:
@@ -74,6 +112,13 @@ def kept(folder: Path = FOLDER, name: str | None = None) -> list[Path]:
 def forget(path: Path) -> None:
     """Remove a kept file that fails no more; nothing where it is gone already. Raises OSError where that is refused."""
     path.unlink(missing_ok=True)
+
+
+def clear(name: str, *, folder: Path = FOLDER) -> None:
+    """Remove the programs and arguments of `name`, which fails no more. What the system refuses to remove stays."""
+    for path in (*kept(folder, name), *(example.path for example in examples(folder, name)[0])):
+        with suppress(OSError):
+            forget(path)
 
 
 def origin(path: Path) -> Origin:
@@ -176,24 +221,27 @@ def _is_seed(text: str) -> bool:
 
 
 def _files(folder: Path, suffix: str) -> list[Path]:
+    """The files in a folder; none where it is not there or may not be read."""
     try:
         return sorted(path for path in folder.iterdir() if path.suffix == suffix and path.is_file())
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return []
 
 
 # ---- writing --------------------------------------------------------------------------------------------------------
 
 
-def _write(text: str, suffix: str, name: str, folder: Path) -> Path:
+def _write(text: str, suffix: str, name: str, folder: Path, *, told_apart_by: str | None = None) -> Path:
+    """The file is told apart from others of the same name by its content, or by what is given."""
     content = text.encode("utf-8")
     if len(content) > LARGEST:
         raise ValueError(f"what failed in `{name}` is larger than 8 MiB")
-    path = folder / f"{_slug(name)}-{hashlib.sha256(content).hexdigest()[:10]}{suffix}"
+    told_apart = content if told_apart_by is None else told_apart_by.encode("utf-8", errors="replace")
+    path = folder / f"{_slug(name)}-{_digest(told_apart)}{suffix}"
     _make(folder)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -217,5 +265,14 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", last.lower()).strip("-")[:60] or "failure"
 
 
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:10]
+
+
 def _one_line(name: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:_LONGEST_NAME]
+    """A name as a head can hold it; of a long one the beginning, and what tells it from others that begin so."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    if len(line) <= _LONGEST_NAME:
+        return line
+    digest = _digest(line.encode("utf-8"))
+    return f"{line[: _LONGEST_NAME - len(digest) - 1]}-{digest}"

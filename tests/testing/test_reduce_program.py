@@ -25,7 +25,7 @@ from qsanc.syntax import ast
 from qsanc.syntax.parse import parse
 from qsanc.syntax.printer import print_expression, print_file
 from qsanc.syntax.walk import walk
-from qsanc.testing.reduce import reduce_program, self_contained, written_program
+from qsanc.testing.reduce import reduce_file, self_contained, written_program
 from qsanc.testing.reduce.alone import literal
 
 AMPLE = 60.0
@@ -85,7 +85,7 @@ test fails {
 
 def test_what_the_failure_does_not_need_goes() -> None:
     file = tree(LONG)
-    small = reduce_program(file, lambda candidate: fails_when_run(candidate.source.text), seconds=AMPLE)
+    small = reduce_file(file, lambda candidate: fails_when_run(candidate.source.text), seconds=AMPLE)
     assert fails_when_run(small.source.text)
     assert (
         print_file(small)
@@ -110,7 +110,7 @@ def test_the_same_program_is_reduced_to_the_same() -> None:
     def fails(file: ast.File) -> bool:
         return checked(file) and any(isinstance(n, ast.Apply) and n.callee == "cx" for n in walk(file))
 
-    first, second = (reduce_program(tree(LONG), fails, seconds=AMPLE) for _ in range(2))
+    first, second = (reduce_file(tree(LONG), fails, seconds=AMPLE) for _ in range(2))
     assert (
         first.source.text
         == second.source.text
@@ -130,7 +130,7 @@ def test_a_loop_becomes_its_body_and_a_number_rounder() -> None:
     def fails(file: ast.File) -> bool:
         return checked(file) and any(isinstance(n, ast.Apply) and n.callee == "ry" for n in walk(file))
 
-    small = reduce_program(tree(text), fails, seconds=AMPLE)
+    small = reduce_file(tree(text), fails, seconds=AMPLE)
     assert not [n for n in walk(small) if isinstance(n, ast.For)]
     assert "ry(0)" in small.source.text
 
@@ -153,7 +153,7 @@ test t {
         kept = "(th: angle[depth + 2, n])" in file.source.text and "require n >= 2;" in file.source.text
         return kept and fails_when_run(file.source.text)
 
-    small = reduce_program(tree(text), fails, seconds=AMPLE)
+    small = reduce_file(tree(text), fails, seconds=AMPLE)
     values = {n.name: print_expression(n.value) for n in walk(small) if isinstance(n, ast.Let)}
     assert (values["n"], values["depth"]) == ("2", "0")
     assert values["th"].count("[") == 3, "two rows"
@@ -170,7 +170,7 @@ def test_a_model_loses_what_may_go_and_stays_a_program(name: str) -> None:
         return checked(file) and any(isinstance(n, ast.Flow) for n in walk(file))
 
     file = load(next(path for path in MODELS if path.stem == name)).file
-    small = reduce_program(file, fails, seconds=AMPLE)
+    small = reduce_file(file, fails, seconds=AMPLE)
     assert checked(small)
     assert len(walk(small)) < 60
     assert len(small.items) <= 2
@@ -187,17 +187,17 @@ test t {
   assert x + 2.75 ~= 0.125 tol 0.5;
 }
 """
-    small = reduce_program(tree(text), lambda file: fails_when_run(file.source.text), seconds=AMPLE)
+    small = reduce_file(tree(text), lambda file: fails_when_run(file.source.text), seconds=AMPLE)
     assert small.source.text == text.replace("qsan 1.0\n", "qsan 1.0\n\n").replace("4.25", "2")
 
 
 def test_what_does_not_fail_is_not_reduced() -> None:
     with pytest.raises(ValueError, match="does not fail"):
-        reduce_program(tree(LONG), lambda file: False)
+        reduce_file(tree(LONG), lambda file: False)
 
 
 def test_without_time_the_program_comes_back_in_canonical_form() -> None:
-    small = reduce_program(tree(LONG), lambda file: True, seconds=0)
+    small = reduce_file(tree(LONG), lambda file: True, seconds=0)
     assert small.items == tuple(print_and_read(LONG))
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from qsanc.diagnostics import QsanError
+from qsanc.testing import failures
 from qsanc.testing.failed import CheckFailed
 from qsanc.testing.plugin import settings
 from qsanc.testing.plugin.items import SETTINGS, QsanBlock, QsanFile, QsanWarning, engine_of, near
@@ -55,18 +56,27 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> QsanFile |
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """What an assertion keeps while a test is set up, runs and is taken down is that test's."""
+    with failures.of_test(item.nodeid, item.config.rootpath / failures.FOLDER):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """What fails in Python is shown without the lines of qsanc that it went through.
 
-    `--tb=long`, `--tb=native` and `--full-trace` show them.
+    `--tb=long`, `--tb=native` and `--full-trace` show them. What was kept for a Python test goes when it passes.
     """
     if call.excinfo is not None and isinstance(call.excinfo.value, CheckFailed) and not _whole(item.config):
         end_at_the_user(call.excinfo)
     report = yield
     if not isinstance(item, QsanBlock):
         _show_diagnostics(report, call, item.config)
+        if report.when == "call" and report.passed:
+            failures.clear(item.nodeid, folder=item.config.rootpath / failures.FOLDER)
     return report
 
 

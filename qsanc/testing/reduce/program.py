@@ -11,23 +11,43 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from qsanc.diagnostics import QsanError
+from qsanc.source import Source
 from qsanc.syntax import ast
+from qsanc.syntax.parse import parse
 from qsanc.syntax.walk import walk
-from qsanc.testing.reduce.alone import self_contained
 from qsanc.testing.reduce.search import Edit, Steps, fewer, reduced
 from qsanc.testing.reduce.tree import Path, number, own_text, paths, renamed, with_parts
-
-__all__ = ["reduce_program", "self_contained"]
 
 _Changes: TypeAlias = Mapping[Path, tuple[object, ...]]
 
 
-def reduce_program(file: ast.File, fails: Callable[[ast.File], bool], *, seconds: float = 5.0) -> ast.File:
-    """The smallest program that was found to fail like `file` within about `seconds`.
+def reduce_program(program: str, fails: Callable[[str], bool], *, seconds: float = 5.0) -> str:
+    """The text of the smallest program that was found to fail like `program` within about `seconds`.
 
-    `fails` is asked about files that parse, and whose text is their own (`file.source.text`); it answers False for one
-    with errors. Items, assertions and statements are left out, loops and branches replaced by what is in them, sizes,
-    lists and numbers made smaller and rounder. The result fails and is never larger; comments go.
+    `fails` is asked about texts that parse, and answers False for one that is wrong in another way. Items, assertions
+    and statements are left out, loops and branches replaced by what is in them, sizes, lists and numbers made smaller
+    and rounder. What comes back fails, is never larger, and is in canonical form without comments.
+
+    Raises TypeError where `program` is no text or `fails` no function, QsanError where the text does not parse, and
+    ValueError where it does not fail.
+
+    >>> program = "qsan 1.0\\nconst far: real = 3.25;\\nconst near: real = 1.0;"
+    >>> print(reduce_program(program, lambda text: "far" in text))
+    qsan 1.0
+    <BLANKLINE>
+    const far: real = 0;
+    <BLANKLINE>
+    """
+    if not isinstance(program, str):
+        raise TypeError(f"a program to reduce is its text, not {type(program).__name__}")
+    if not callable(fails):
+        raise TypeError(f"`fails` is a function of a program's text, not {type(fails).__name__}")
+    file = parse(Source("program.qsan", program))
+    return reduce_file(file, lambda candidate: fails(candidate.source.text), seconds=seconds).source.text
+
+
+def reduce_file(file: ast.File, fails: Callable[[ast.File], bool], *, seconds: float = 5.0) -> ast.File:
+    """As `reduce_program`, with trees. `fails` is asked about files whose text is their own (`file.source.text`).
 
     Raises ValueError where `file` does not fail.
     """
