@@ -33,7 +33,7 @@ def assert_equivalent(
     alpha: float = 1e-6,
     examples: int = 1,
     backend: str = "numpy",
-    keep: Path | None = Path(".qsanc/failures"),
+    keep: Path | str | None = failures.FOLDER,
 ) -> Evidence:
     """Two circuits are the same operation, up to a global phase unless `strict`.
 
@@ -42,7 +42,8 @@ def assert_equivalent(
     could miss is said. `a` and `b` are anything that `qsanc.testing.convert.as_operator` takes.
 
     Raises CheckFailed with an input on which they differ and the pair reduced, which is kept in the folder `keep` as a
-    program that fails by itself. Raises TypeError and ValueError for what is no circuit.
+    program that fails by itself. Of each test only the last one stays; under pytest, `.qsanc/failures` is that of the
+    root folder. Raises TypeError and ValueError for what is no circuit.
 
     >>> from qsanc.ir.bound import Bound
     >>> from qsanc.ir.circuit import Gate
@@ -50,14 +51,14 @@ def assert_equivalent(
     >>> print(assert_equivalent(Bound(1, (flip, turn, flip)), Bound(1, (Gate("x", (0,)),))).method)
     whole unitaries on 1 wire, up to a global phase
     """
-    chosen = level(alpha, examples)
+    chosen, folder = level(alpha, examples), _folder(keep)
     one, other = as_operator(a), as_operator(b)
     if one.wires != other.wires:
         raise CheckFailed(f"the circuits are not equivalent: one is on {one.wires} wires, the other on {other.wires}")
     if shots is not None or one.wires > compare.STATE_WIRES:
         if strict:
             raise ValueError("shots do not see a global phase: compare with strict = False, or up to 20 wires without")
-        return _inverse_test(as_bound(one), as_bound(other), shots or SHOTS, chosen, seed, backend, tol, keep)
+        return _inverse_test(as_bound(one), as_bound(other), shots or SHOTS, chosen, seed, backend, tol, folder)
     method = compare.method(one.wires, strict=strict)
     off = compare.deviation(one, other, strict=strict, seed=seed)
     if off <= tol:
@@ -65,7 +66,7 @@ def assert_equivalent(
     what = "entries differ" if one.wires <= compare.EXACT_WIRES else "states are apart"
     title = f"the circuits are not equivalent ({method}): {what} by {off:.3g}, tolerance {tol:.3g}"
     shown = compare.telling_input(one, other, strict=strict, seed=seed, tol=tol)
-    raise _failure(f"{title}\n  {shown}", title, one, other, strict=strict, tol=tol, seed=seed, keep=keep)
+    raise _failure(f"{title}\n  {shown}", title, one, other, strict=strict, tol=tol, seed=seed, keep=folder)
 
 
 def _inverse_test(
@@ -107,11 +108,25 @@ def _failure(
     left, right = reduce_pair(a, b, differ)
     drawings = "\n".join(_drawn(side, name) for side, name in ((left, "left"), (right, "right")))
     sizes = f"{len(a.body)} and {len(b.body)} gates, reduced to {len(left.body)} and {len(right.body)}"
-    path = None
-    if keep is not None:
+    complete = f"{message}\n  {sizes}:\n{drawings}"
+    if keep is None:
+        return CheckFailed(complete)
+    name, folder = "equivalent", keep
+    if (test := failures.running()) is not None:
+        name, folder = test.name, test.folder if keep == failures.FOLDER else keep
+    try:
         text = written_pair(left, right, title=title, seed=seed, tol=tol, strict=strict)
-        path = failures.keep(text, name="equivalent", folder=keep)
-    return CheckFailed(f"{message}\n  {sizes}:\n{drawings}", reproduction=path)
+        return CheckFailed(complete, reproduction=failures.keep_last(text, name=name, folder=folder))
+    except (OSError, ValueError) as error:
+        return CheckFailed(f"{complete}\n  could not be kept in {folder}: {error}")
+
+
+def _folder(keep: object) -> Path | None:
+    if keep is None or isinstance(keep, Path):
+        return keep
+    if isinstance(keep, str):
+        return Path(keep)
+    raise TypeError(f"`keep` is a folder or None, not {type(keep).__name__}")
 
 
 def _drawn(circuit: Bound, name: str) -> str:
