@@ -92,6 +92,66 @@ def test_all_values_of_a_small_range_are_reached() -> None:
         assert not tried(f"property p(k: int in -2..=2) {{ assert k != 0 + {k}; }}").passed
 
 
+def test_options_count_for_more_than_settings() -> None:
+    drawn = "property p(x: real[3] in 0..=1) {{ {} assert sum(x) < 2.2; }}"
+    first, second = (tried(drawn.format(f"seed: {seed};")) for seed in (1, 2))
+    option = tried(drawn.format("seed: 2;"), seed=1)
+    assert (option.values, option.tried, option.diagnostics[0].notes[-1].text[:6]) == (
+        first.values,
+        first.tried,
+        "seed 1",
+    )
+    assert second.diagnostics[0].notes[-1].text.startswith("seed 2")
+
+
+def test_an_error_at_some_arguments_is_said_each_time_with_the_arguments() -> None:
+    head = """qsan 1.0
+    circuit c[n: nat](x: angle[n]) on q: qubit[n] -> real {
+      require n != 3;
+      for i in 0..n { ry(x[i]) q[i]; }
+      return expval(Z(q[0]));
+    }
+    """
+    engine = Engine()
+    for claim in ("c(x) ~= cos(x[0])", "gradient(c(x), wrt = x)", "distribution(c(x), shots = 10)"):
+        found = tried(f"property p(n: nat in 1..=5, x: angle[n]) {{ assert {claim}; }}", head=head, engine=engine)
+        assert [d.code for d in found.diagnostics] == ["QS204"], claim
+        assert "with n = 3" in [note.text for note in found.diagnostics[0].notes]
+    found = tried("property p(n: nat in 1..=5) { assert n / (n - 3) <= 9; }")
+    assert [note.text for note in found.diagnostics[0].notes] == ["with n = 3"]
+
+
+def test_arrays_and_ranges_may_be_large() -> None:
+    assert tried("property p(x: real[3000] in 0..=1) { examples: 5; assert sum(x) <= 3000; }").tried == 5
+    assert not tried("property p(x: nat[3000] in 0..=1) { assert sum(x) < 3000; }").passed
+    assert tried("property p(n: int in 0..=9223372036854775807) { assert n >= 0; }").passed
+
+
+def test_a_let_is_a_function_of_the_arguments() -> None:
+    """d/dx cos(2x) is not zero: a derivative that stopped at the `let` would be."""
+    body = (
+        "property p(x: angle in 1..=1.2) {{ let y = [x, x]; assert gradient(turned(y[0] + y[1]), wrt = {}, tol = 0); }}"
+    )
+    found = tried(body.format("x"))
+    assert "d/dx: -" in found.diagnostics[0].label
+    assert "d/dx: 0" not in found.diagnostics[0].label
+    assert "d/dy[" in tried(body.format("y")).diagnostics[0].label
+    constant = "let y = permute([x, 1], [1, 0]); assert gradient(turned(y[0] + x), wrt = x);"
+    assert tried(f"property p(x: angle) {{ {constant} }}").passed
+
+
+def test_alpha_is_shared_among_results() -> None:
+    """At alpha 0.5 a circuit of two results fails for one of them where its p-value is below 0.25."""
+    head = "qsan 1.0\ncircuit two on q: qubit[2] -> real[2] { h q; return [expval(Z(q[0])), expval(Z(q[1]))]; }\n"
+    failed = 0
+    for seed in range(60):
+        outcome = tried("test t { assert distribution(two(), shots = 1000, alpha = 0.5); }", head=head, seed=seed)
+        if not outcome.passed:
+            failed += 1
+            assert "alpha 0.25" in outcome.diagnostics[0].label
+    assert 10 < failed < 43, "about 44 in 100, and not 75"
+
+
 # ---- what stays of a failure ----------------------------------------------------------------------------------------
 
 
@@ -329,6 +389,32 @@ def test_json_says_all_there_is_to_know(capsys: pytest.CaptureFixture[str]) -> N
     assert outcome["arguments"] == {"x": "1"}
     assert outcome["diagnostics"][0]["code"] == "QS703"
     assert Path(outcome["reproduction"]).is_file()
+
+
+def test_a_folder_without_programs_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("empty").mkdir()
+    assert main(["test", "empty"]) == 2
+    assert "there is no .qsan file in empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--alpha", "--cost-limit"])
+def test_nan_is_no_number(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("p.qsan").write_text("qsan 1.0\ntest right { assert true; }\n")
+    assert main(["test", "p.qsan", option, "nan"]) == 2
+    assert "'nan' is no number" in capsys.readouterr().err
+
+
+def test_a_sample_that_fails_by_a_hair_fails_again_by_itself() -> None:
+    """What the run was told about samples stands in the program that is kept."""
+    kept_ones = 0
+    for seed in range(8):
+        body = "property p(x: angle in 1..=2) { assert distribution(turned(x)); }"
+        given = {"alpha": 0.9, "examples": 1, "shots": 50, "seed": seed}
+        outcome = tried(body, failures=Path(".qsanc/failures"), **given)
+        if outcome.reproduction is not None:
+            kept_ones += 1
+            assert main(["test", str(outcome.reproduction)]) == 1
+    assert kept_ones > 0
 
 
 def test_k_chooses_by_name(capsys: pytest.CaptureFixture[str]) -> None:

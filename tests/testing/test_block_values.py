@@ -65,6 +65,7 @@ def holds(body: str) -> bool:
         ("assert law(pi / 2) ~= [0.5, 0, 0, 0.5];", "assert law(pi / 2) ~= [0.5, 0.5, 0, 0];"),
         ("assert sum(law(0.7)) ~= 1 and max(law(0.7)) < 1;", "assert sum(law(0.7)) ~= 1 and max(law(0)) < 1;"),
         ("assert law(0.7) >= 0;", "assert law(0.7) > 0;"),
+        ("assert [1, 2] != [1, 3] and [1, 2] == [1, 2];", "assert [1, 2] != [1, 2] or [1, 2] == [1, 3];"),
         ("assert min(law(0.7), -1) == -1;", "assert min(law(0.7), 1) == 1;"),
         ("assert not (turned(0) < 1 or turned(pi) > 0);", "assert not (turned(0) < 1 or turned(pi) < 0);"),
         ("assert permute([1, 2, 3], [2, 0, 1]) ~= [3, 1, 2];", "assert permute([1, 2, 3], [2, 0, 1]) ~= [2, 3, 1];"),
@@ -175,3 +176,10 @@ def test_the_first_failing_assertion_ends_the_block() -> None:
     assert failure is not None
     assert failure.assertion.condition.span.text == "1 == 2"
     assert [e.found for e in failure.evidence] == ["1 == 2"]
+
+
+def test_the_first_comparison_that_fails_decides() -> None:
+    failure = verdict("assert 1 == 1 and 1 == 2 and 1 == 3;")
+    assert failure is not None
+    assert failure.decisive is not None
+    assert failure.decisive.found == "1 == 2"

@@ -156,7 +156,7 @@ def _function(
             own.bind(name, graph.input(Input(name, "argument", kind)))
         lasting = True
         for name, value in others.items():
-            follows = name in lets and isinstance(inner.attempt(lets[name].value, own), Tensor)
+            follows = name in lets and holds(inner.attempt(lets[name].value, own), Tensor)
             own.bind(name, inner.expr(lets[name].value, own) if follows else run.known(value))
             lasting = lasting and (follows or not holds(value, Tensor))
         with limited(inner.report):

@@ -31,7 +31,7 @@ from qsanc.testing.blocks.arguments import Arguments
 from qsanc.testing.blocks.cases import Case
 from qsanc.testing.blocks.eager import literal
 from qsanc.testing.blocks.engine import Engine
-from qsanc.testing.blocks.once import Level, execute
+from qsanc.testing.blocks.once import Level, execute, sample_seed
 from qsanc.testing.blocks.verdict import Failure
 from qsanc.testing.reduce.alone import self_contained
 from qsanc.testing.reduce.circuits import reduce_pair
@@ -86,12 +86,15 @@ def _smallest(
         if left.wires <= EXACT_WIRES and differ(left, right):
             left, right = reduce_pair(left, right, differ)
             return written_pair(left, right, title=title, seed=seed, tol=tolerance, strict=strict)
-    level = Level(seed)
     known = {
         name: value.item() if isinstance(value, np.ndarray) and not value.ndim else value
         for name, value in values.items()
     }
-    block = _with_settings(case.item, {"seed": seed, **dict(chosen)}) if _samples(failure) else case.item
+    block = case.item
+    if _samples(failure):
+        seed = sample_seed(seed, block.name, values)
+        block = _with_settings(block, {"seed": seed, **dict(chosen)})
+    level = Level(seed)
     program = self_contained(case.module, block, known)
     alone = failure_alone(program, engine.fresh(), level)
     if alone is None:

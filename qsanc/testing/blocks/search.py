@@ -53,7 +53,7 @@ class Options:
     @property
     def chosen(self) -> tuple[tuple[str, float], ...]:
         given = {"shots": self.shots, "alpha": self.alpha}
-        return tuple((name, float(value)) for name, value in given.items() if value is not None)
+        return tuple((name, value) for name, value in given.items() if value is not None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
