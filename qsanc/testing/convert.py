@@ -11,7 +11,8 @@ import cmath
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from numbers import Integral
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,11 +23,14 @@ from qsanc.ir.bound import Bound
 from qsanc.ir.circuit import Angle, CircuitModule, Gate
 from qsanc.ir.gates import GATES, GateDef, Matrix
 from qsanc.ir.unitary import apply_matrix
+from qsanc.ir.verify import instruction_fault
 from qsanc.testing import foreign
 from qsanc.testing.foreign import Unitary
 
 _EXACT = 1e-10
 """How far entries of a matrix may be off for it to be recognised."""
+MOST_WIRES = 26
+"""States on more are not held in memory: these take one GiB."""
 
 
 class Operator(Protocol):
@@ -59,11 +63,11 @@ def as_operator(candidate: object, *, segment: str | None = None, wires: Sequenc
     Raises TypeError for anything else, and ValueError where it is no unitary circuit.
     """
     if isinstance(candidate, Bound):
-        return candidate
+        return checked(candidate)
     if isinstance(candidate, Matrices):
         return candidate
     if isinstance(candidate, CircuitModule):
-        return _path(candidate, segment)
+        return checked(_path(candidate, segment))
     if isinstance(candidate, Circuit):
         return bound_at(candidate)
     if isinstance(candidate, np.ndarray):
@@ -73,11 +77,83 @@ def as_operator(candidate: object, *, segment: str | None = None, wires: Sequenc
     make = getattr(candidate, "bound", None)
     made = make() if callable(make) else None
     if isinstance(made, Bound):
-        return made
+        return checked(made)
     raise TypeError(
         f"a {type(candidate).__name__} is no circuit here: give a circuit of qsanc, Braket, Qiskit or PennyLane, "
         "or a unitary matrix"
     )
+
+
+def as_operators(
+    one: object, other: object, *, wires: Sequence[Hashable] | None = None
+) -> tuple[Operator, Operator, list[Hashable]]:
+    """Two circuits on the same wires, and the labels of these in order, which are `wires` if they are given.
+
+    Integers are numbers of wires: a circuit from elsewhere on qubits 0 and 2 is on three wires, and on as many as the
+    other has where those are more. Other labels stand for the same wire wherever they are equal. A matrix, and a
+    circuit of qsanc next to labels that are no numbers, have wires in the order of the labels.
+    """
+    labels = [labels_of(each) for each in (one, other)]
+    if wires is None and any(found is not None for found in labels):
+        wires = _common([found for found in labels if found is not None], one, other)
+    operators = as_operator(one, wires=wires), as_operator(other, wires=wires)
+    order = next((found for found in (wires, *labels) if found is not None), range(operators[0].wires))
+    return *operators, list(order)
+
+
+def labels_of(candidate: object) -> list[Hashable] | None:
+    """What a circuit from elsewhere calls its wires, in order; None for all others."""
+    return foreign.labels_of(candidate) if foreign.framework_of(candidate) else None
+
+
+def _common(labels: list[list[Hashable]], one: object, other: object) -> Sequence[Hashable] | None:
+    """The labels of one or two circuits from elsewhere in one order; None where each goes by its own."""
+    every = foreign.in_order(label for found in labels for label in found)
+    numbers = [label for label in map(_natural, every) if label is not None]
+    if len(labels) == 2:
+        if len(numbers) < len(every):
+            return every
+        # Qubits of devices have high numbers: those that no circuit uses are left out there.
+        return range(max(numbers) + 1) if every and max(numbers) < MOST_WIRES else every
+    own = other if foreign.framework_of(one) else one
+    if len(numbers) < len(every) or isinstance(own, np.ndarray):
+        return None
+    return range(max([as_operator(own).wires, *(k + 1 for k in numbers)]))
+
+
+def _natural(label: Hashable) -> int | None:
+    return int(label) if isinstance(label, Integral) and int(label) >= 0 else None
+
+
+def checked(bound: Bound) -> Bound:
+    """The circuit itself, if it is one. Raises ValueError with the number of the first gate that is none, and why."""
+    if not isinstance(bound.wires, int) or bound.wires < 0 or not isinstance(bound.body, tuple):
+        raise ValueError(f"a Bound has a number of wires and a tuple of gates, not {bound.wires!r} and {bound.body!r}")
+    for number, gate in enumerate(bound.body):
+        if fault := _fault(gate, bound.wires):
+            raise ValueError(f"gate {number}: {fault}")
+    return bound
+
+
+def _fault(gate: Any, wires: int) -> str | None:
+    if not isinstance(gate, Gate):
+        return f"{gate!r} is no Gate"
+    if not isinstance(gate.wires, tuple) or not all(isinstance(wire, Integral) for wire in gate.wires):
+        return f"{gate.name}: wires are a tuple of integers, not {gate.wires!r}"
+    if not isinstance(gate.angles, tuple) or not all(isinstance(angle, Angle) for angle in gate.angles):
+        return f"{gate.name}: angles are a tuple such as (Angle(0.3),), not {gate.angles!r}"
+    if any(angle.terms for angle in gate.angles):
+        return f"{gate.name}: an angle depends on a slot; bind it with Bound.of"
+    return instruction_fault(gate, wires, 0)
+
+
+def unitary(operator: Operator) -> Operator:
+    """The operator itself. Raises ValueError where a matrix in it is not unitary within 1e-6."""
+    for step in operator.steps if isinstance(operator, Matrices) else ():
+        off = np.abs(step.matrix.conj().T @ step.matrix - np.eye(len(step.matrix))).max()
+        if not off <= 1e-6:
+            raise ValueError(f"{step.name} is not unitary: inner products of its columns are off by {off:.3g}")
+    return operator
 
 
 def as_bound(candidate: object, *, segment: str | None = None, wires: Sequence[Hashable] | None = None) -> Bound:

@@ -1,15 +1,16 @@
 """Circuits of Braket, Qiskit and PennyLane as lists of unitaries on wires. None of them is imported here.
 
-Qubit k is wire k in each: Braket's qubits sorted, Qiskit's by index, PennyLane's wires sorted where they are numbers
-and in order of appearance otherwise. Matrices have their first wire most significant, so Qiskit's are reversed here.
-What stands for other operations (a Qiskit definition, a PennyLane decomposition) is opened only where the whole is no
-gate of the gate table.
+Labels of wires are in an order: Braket's qubits sorted, Qiskit's by index, PennyLane's wires sorted where they are
+numbers and in order of appearance otherwise. Matrices have their first wire most significant, so Qiskit's are reversed
+here. What stands for other operations (a Qiskit definition, a PennyLane decomposition) is opened only where the whole
+is no gate of the gate table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -39,19 +40,23 @@ def framework_of(candidate: object) -> str | None:
     """`braket`, `qiskit` or `pennylane`, if the object, or the first of a list of operations, comes from there."""
     if isinstance(candidate, list | tuple) and candidate:
         candidate = candidate[0]
-    package = type(candidate).__module__.partition(".")[0]
-    return package if package in _READERS else None
+    packages = [str(kind.__module__).partition(".")[0] for kind in type(candidate).__mro__]
+    return next((package for package in packages if package in _READERS), None)
 
 
 def read(circuit: object, known: Known, wires: Sequence[Hashable] | None) -> tuple[int, list[Unitary]]:
     """The number of wires and the unitaries. `wires` names the labels in order, if not as the module says.
 
-    Raises ValueError for what is not unitary, for parameters without value, and for labels that are not among `wires`.
+    Raises TypeError for what is no circuit, ValueError for what is not unitary, for parameters without value, and for
+    labels that are not among `wires`.
     """
+    labels = labels_of(circuit)
+    order = labels if wires is None else list(wires)
+    if len(set(order)) != len(order):
+        raise ValueError(f"a label occurs twice among the wires {order}")
     framework = framework_of(circuit)
     assert framework is not None
-    labels, parts = _READERS[framework](circuit, known)
-    order = list(labels if wires is None else wires)
+    parts = _READERS[framework](circuit, known)
     place = {label: number for number, label in enumerate(order)}
     strange = [label for part in parts for label in part[2] if label not in place]
     if strange:
@@ -63,13 +68,34 @@ def read(circuit: object, known: Known, wires: Sequence[Hashable] | None) -> tup
     return len(order), found
 
 
+def labels_of(circuit: Any) -> list[Hashable]:
+    """The labels of a circuit of a framework, in the order of wires. Raises TypeError for what is no circuit."""
+    match framework_of(circuit):
+        case "braket" if hasattr(circuit, "instructions"):
+            return in_order(map(int, circuit.qubits))
+        case "qiskit" if hasattr(circuit, "find_bit"):
+            return list(range(circuit.num_qubits))
+        case "pennylane" if isinstance(circuit, list | tuple) or hasattr(circuit, "operations"):
+            return in_order(label for step in _operations(circuit) for label in step.wires.tolist())
+    first = circuit[0] if isinstance(circuit, list | tuple) else circuit
+    raise TypeError(
+        f"a {type(first).__name__} is no circuit: give a Circuit of Braket, a QuantumCircuit of Qiskit, or a tape or a "
+        "list of operations of PennyLane"
+    )
+
+
+def in_order(labels: Iterable[Any]) -> list[Any]:
+    """Each label once: numbers sorted, others in order of appearance."""
+    found = list(dict.fromkeys(labels))
+    numbers: list[Any] = [label for label in found if isinstance(label, Real)]
+    return sorted(numbers) if len(numbers) == len(found) else found
+
+
 _Part = tuple[str, Matrix, tuple[Hashable, ...], tuple[float, ...]]
 """Name, matrix, labels, angles."""
-_Labelled = tuple[Sequence[Hashable], list[_Part]]
-"""The labels in the order of wires, and what is done to them."""
 
 
-def _braket(circuit: Any, known: Known) -> _Labelled:
+def _braket(circuit: Any, known: Known) -> list[_Part]:
     _all_valued("Braket", circuit.parameters)
     parts: list[_Part] = []
     for instruction in circuit.instructions:
@@ -87,12 +113,12 @@ def _braket(circuit: Any, known: Known) -> _Labelled:
         if controls:
             matrix, name = _controlled(matrix, tuple(map(int, instruction.control_state))), f"controlled {name}"
         parts.append((name, matrix, (*controls, *map(int, instruction.target)), angles))
-    return sorted(map(int, circuit.qubits)), parts
+    return parts
 
 
-def _qiskit(circuit: Any, known: Known) -> _Labelled:
+def _qiskit(circuit: Any, known: Known) -> list[_Part]:
     _all_valued("Qiskit", circuit.parameters)
-    return range(circuit.num_qubits), list(_qiskit_parts(circuit, known, tuple(range(circuit.num_qubits))))
+    return list(_qiskit_parts(circuit, known, tuple(range(circuit.num_qubits))))
 
 
 def _qiskit_parts(circuit: Any, known: Known, labels: tuple[int, ...]) -> Iterator[_Part]:
@@ -122,13 +148,18 @@ def _qiskit_part(step: Any, on: tuple[int, ...]) -> _Part:
     return step.name, matrix.reshape(axes).transpose(reverse).reshape(matrix.shape), on, _numbers(step.params)
 
 
-def _pennylane(circuit: Any, known: Known) -> _Labelled:
-    if not isinstance(circuit, list | tuple) and not hasattr(circuit, "operations"):
-        raise ValueError(f"a {type(circuit).__name__} of PennyLane is no circuit: give a tape, or its operations")
+def _pennylane(circuit: Any, known: Known) -> list[_Part]:
+    return [part for step in _operations(circuit) for part in _pennylane_parts(step, known)]
+
+
+def _operations(circuit: Any) -> list[Any]:
     steps = list(circuit if isinstance(circuit, list | tuple) else circuit.operations)
-    parts = [part for step in steps for part in _pennylane_parts(step, known)]
-    labels = list(dict.fromkeys(label for step in steps for label in step.wires.tolist()))
-    return sorted(labels) if all(isinstance(label, int) for label in labels) else labels, parts
+    for step in steps:
+        if framework_of(step) != "pennylane" or not hasattr(step, "wires"):
+            raise TypeError(f"a {type(step).__name__} is no operation of PennyLane")
+        if getattr(step, "batch_size", None) is not None:
+            raise TypeError(f"{step.name} has a batch of {step.batch_size} parameters: give one circuit of them")
+    return steps
 
 
 def _pennylane_parts(step: Any, known: Known) -> Iterator[_Part]:
@@ -148,7 +179,7 @@ def _pennylane_parts(step: Any, known: Known) -> Iterator[_Part]:
         raise ValueError(f"the PennyLane operation {step.name} is not unitary")
 
 
-_READERS: dict[str, Callable[[Any, Known], _Labelled]] = {
+_READERS: dict[str, Callable[[Any, Known], list[_Part]]] = {
     "braket": _braket,
     "qiskit": _qiskit,
     "pennylane": _pennylane,

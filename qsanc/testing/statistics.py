@@ -29,6 +29,8 @@ _Number = TypeVar("_Number", np.float64, np.int64)
 
 IMPOSSIBLE = 1e-12
 """An outcome of this probability or less never happens: a law computed in floating point has no sharper zero."""
+MOST_SHOTS = 10**12
+"""What is asked for in more is asked for by mistake."""
 
 
 def fits(counts: ArrayLike, probabilities: ArrayLike) -> float:
@@ -115,7 +117,7 @@ def shots_needed(probabilities: ArrayLike, *, tv: float, alpha: float, power: fl
     """Shots with which `fits` at level `alpha` finds every law that is `tv` or more away, with probability `power`.
 
     `tv` is the total variation distance, half the sum of absolute differences. Raises ValueError where no law is that
-    far away.
+    far away, and where it takes more than `MOST_SHOTS`.
     """
     law = law_of(probabilities)
     _sensible(tv, alpha, power)
@@ -133,7 +135,7 @@ def shots_needed_for_same(outcomes: int, *, tv: float, alpha: float, power: floa
     """Shots of each of two samples with which `same_law` tells laws `tv` apart, with probability `power`."""
     _sensible(tv, alpha, power)
     root = math.sqrt(2 * _threshold(outcomes, alpha)) + math.sqrt(-math.log1p(-power))
-    return math.ceil((root / tv) ** 2)
+    return _payable((root / tv) ** 2)
 
 
 def shots_needed_for_mean(
@@ -160,7 +162,7 @@ def shots_needed_for_mean(
         if delta / (high - low) <= max(chance, 1 - chance):
             return _binary_shots(chance, delta / (high - low), alpha, power)
     root = math.sqrt(math.log(2 / alpha) / 2) + math.sqrt(-math.log1p(-power) / 2)
-    return math.ceil(sum(width**2 for width in widths) * (root / delta) ** 2)
+    return _payable(sum(width**2 for width in widths) * (root / delta) ** 2)
 
 
 def total_variation(one: ArrayLike, other: ArrayLike) -> float:
@@ -219,7 +221,13 @@ def _threshold(outcomes: int, alpha: float) -> float:
 
 def _chained_shots(outcomes: int, tv: float, alpha: float, power: float) -> int:
     root = math.sqrt(_threshold(outcomes, alpha) / 2) + math.sqrt(-math.log1p(-power) / 2)
-    return math.ceil((root / tv) ** 2)
+    return _payable((root / tv) ** 2)
+
+
+def _payable(shots: float) -> int:
+    if shots > MOST_SHOTS:
+        raise ValueError(f"so small a deviation takes {shots:.2g} shots, and no more than {MOST_SHOTS:.0e} are run")
+    return math.ceil(shots)
 
 
 def _binary_shots(chance: float, tv: float, alpha: float, power: float) -> int:
@@ -245,7 +253,7 @@ def _first(enough: Callable[[int], bool]) -> int:
     """A number of shots that is enough, by doubling and halving: the least one where more is never worse."""
     high = 1
     while not enough(high):
-        high *= 2
+        high = _payable(2 * high)
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
@@ -260,7 +268,7 @@ def _entropy(found: float, chance: float) -> float:
 
 
 def _sensible(distance: float, alpha: float, power: float, name: str = "tv") -> None:
-    if not distance > 0:
+    if not 0 < distance < math.inf:
         raise ValueError(f"{name} is a positive number, not {distance:g}")
     if not (0 < alpha < 1 and 0 < power < 1):
         raise ValueError(f"alpha and power lie between 0 and 1, not {alpha:g} and {power:g}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ import qsanc
 from qsanc.ir.bound import Bound
 from qsanc.ir.circuit import Angle, CircuitModule, Gate, Segment, State
 from qsanc.ir.gates import GATES
+from qsanc.testing.assertions import assert_distribution, assert_equivalent, assert_expectation, assert_state
 from qsanc.testing.convert import Matrices, as_bound, as_operator, as_unitary, bound_at
+from qsanc.testing.failed import CheckFailed
 from qsanc.testing.foreign import Unitary
 
 ROTATED = """qsan 1.0
@@ -236,7 +239,7 @@ def test_pennylane_refusals() -> None:
     qml = pytest.importorskip("pennylane")
     with pytest.raises(ValueError, match="is not unitary"):
         as_bound([qml.BitFlip(0.1, wires=0)])
-    with pytest.raises(ValueError, match="is no circuit: give a tape"):
+    with pytest.raises(TypeError, match="a DefaultQubit is no circuit: give a Circuit of Braket"):
         as_bound(qml.device("default.qubit", wires=1))
 
 
@@ -246,3 +249,117 @@ def test_a_rotation_keeps_its_name_where_several_are_equal() -> None:
     circuit.ry(math.pi, 0)
     circuit.rz(0.1, 0)
     assert as_bound(circuit).body == (Gate("ry", (0,), (Angle(math.pi),)), Gate("rz", (0,), (Angle(0.1),)))
+
+
+@pytest.mark.parametrize(
+    ("wires", "body", "message"),
+    [
+        (1, (Gate("hadamard", (0,)),), "gate 0: hadamard: no such gate"),
+        (2, (Gate("h", (0,)), Gate("h", (2,))), r"gate 1: h: wire 2 is not in 0\.\.2"),
+        (2, (Gate("cx", (1, 1)),), "gate 0: cx: a wire occurs twice"),
+        (2, (Gate("cx", (1,)),), "gate 0: cx acts on 2 wires, not on 1"),
+        (1, (Gate("rx", (0,)),), "gate 0: rx takes 1 angles, not 0"),
+        (1, (Gate("rx", (0,), (Angle(0.0, ((0, 1.0),)),)),), r"gate 0: rx: .* bind it with Bound\.of"),
+        (1, (Gate("rx", (0,), (Angle(math.nan),)),), "gate 0: rx: the angle's constant is nan"),
+        (1, (Gate("rx", (0,), (0.3,)),), r"angles are a tuple such as \(Angle\(0\.3\),\)"),
+        (1, (Gate("h", [0]),), "wires are a tuple of integers"),
+        (1, ("h",), "gate 0: 'h' is no Gate"),
+        (1, [Gate("h", (0,))], "a tuple of gates"),
+        (-1, (), "a number of wires"),
+    ],
+)
+def test_a_bound_that_is_no_circuit_is_refused(wires: int, body: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        as_operator(Bound(wires, body))
+
+    class Call:
+        def bound(self) -> Bound:
+            return Bound(wires, body)
+
+    with pytest.raises(ValueError, match=message):
+        as_bound(Call())
+
+
+def differ(one: object, other: object, **options: Any) -> bool:
+    """Whether they are told apart, in either order."""
+    found = []
+    for pair in ((one, other), (other, one)):
+        try:
+            assert_equivalent(*pair, keep=None, **options)
+            found.append(False)
+        except CheckFailed:
+            found.append(True)
+    assert found[0] == found[1]
+    return found[0]
+
+
+def test_qubits_of_braket_are_compared_by_their_numbers() -> None:
+    braket = pytest.importorskip("braket.circuits")
+    make = braket.Circuit
+    assert differ(make().cnot(0, 1), make().cnot(1, 2))
+    assert differ(make().x(2), make().x(0))
+    assert differ(make().x(90), make().x(80))
+    assert not differ(make().x(90).z(80), make().z(80).x(90))
+    assert not differ(make().x(2).x(0), make().x(0).x(2).h(1).h(1))
+    assert not differ(make().x(2), Bound(3, (Gate("x", (2,)),)))
+    assert not differ(make().x(0), Bound(3, (Gate("x", (0,)),)))
+    assert not differ(make(), Bound(2))
+    assert differ(make().x(2), Bound(1, (Gate("x", (0,)),)))
+    assert not differ(make().x(2), GATES["x"].matrix())
+    assert differ(make().x(5).cnot(5, 3), make().x(5).cnot(5, 3), wires=[5, 3]) is False
+    assert differ(make().x(5).cnot(5, 3), Bound(2, (Gate("x", (0,)), Gate("cx", (0, 1)))), wires=[5, 3]) is False
+    with pytest.raises(ValueError, match="a label occurs twice"):
+        assert_equivalent(make().x(0), make().x(0), wires=[0, 0])
+
+
+def test_what_is_read_of_braket_is_named_by_its_numbers() -> None:
+    braket = pytest.importorskip("braket.circuits")
+    make = braket.Circuit
+    with pytest.raises(CheckFailed, match="do not follow the law"):
+        assert_distribution(make().x(2), make().x(0))
+    assert_distribution(make().x(2), {"1": 1.0})
+    assert_distribution(make().i(0).x(2), {"1": 1.0}, wires=[2])
+    assert_distribution(make().x(7), make().x(7).x(3), wires=[7])
+    assert_distribution([0, 100], make().x(2))
+    with pytest.raises(ValueError, match=r"distinct ones of \[2\] and one at least, not \[0\]"):
+        assert_distribution(make().x(2), {"1": 1.0}, wires=[0])
+    assert_state(make().x(5).i(3), [0, 0, 1, 0], wires=[5, 3])
+    assert_state(make().x(2), Bound(3, (Gate("x", (2,)),)))
+    assert_expectation(make().x(5).i(3), "Z0", -1.0, wires=[5, 3])
+    assert_expectation(make().x(5).i(3), "Z0", -1.0, wires=[5, 3], tol=1e-9)
+
+
+def test_labels_of_pennylane_are_compared_by_name() -> None:
+    qml = pytest.importorskip("pennylane")
+    assert differ([qml.X(5)], [qml.X(0)])
+    assert differ([qml.X("a")], [qml.X("b")])
+    assert not differ([qml.X("a"), qml.Z("b")], [qml.Z("b"), qml.X("a")])
+    assert not differ([qml.CNOT(["b", "a"])], Bound(2, (Gate("cx", (0, 1)),)))
+    assert not differ([qml.X(-1), qml.Z(3)], [qml.Z(3), qml.X(-1)])
+    assert as_bound([qml.CNOT([np.int64(3), np.int64(1)])]).body == (Gate("cx", (1, 0)),)
+    assert as_bound([qml.CNOT([np.int64(1), 0.5])]).body == (Gate("cx", (1, 0)),)
+    assert not differ([qml.CNOT([np.int64(2), np.int64(0)])], [qml.CNOT([2, 0])])
+
+
+def test_circuits_of_several_frameworks_are_compared_by_number() -> None:
+    qml, qiskit = pytest.importorskip("pennylane"), pytest.importorskip("qiskit")
+    braket = pytest.importorskip("braket.circuits")
+    circuit = qiskit.QuantumCircuit(3)
+    circuit.cx(2, 0)
+    assert not differ(circuit, [qml.CNOT([2, 0])])
+    assert not differ(circuit, braket.Circuit().cnot(2, 0))
+    assert differ(circuit, braket.Circuit().cnot(1, 0))
+
+
+def test_objects_of_frameworks_that_are_no_circuits() -> None:
+    qml, qiskit = pytest.importorskip("pennylane"), pytest.importorskip("qiskit")
+    info = pytest.importorskip("qiskit.quantum_info")
+    gate = qiskit.circuit.library.HGate()
+    for strange in (gate, info.Operator(gate), info.Statevector([1, 0]), [qiskit.QuantumCircuit(1)], qml.X(0)):
+        for wires in (None, [0]):
+            with pytest.raises(TypeError, match="is no circuit: give a Circuit of Braket, a QuantumCircuit of Qiskit"):
+                as_operator(strange, wires=wires)
+    with pytest.raises(TypeError, match="RX has a batch of 2 parameters"):
+        as_operator([qml.RX([0.1, 0.2], 0)])
+    with pytest.raises(TypeError, match="a Gate is no operation of PennyLane"):
+        as_operator([qml.X(0), Gate("h", (0,))])

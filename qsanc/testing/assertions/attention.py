@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from qsanc.api import Model
 from qsanc.target import Floats
 from qsanc.testing.assertions.evidence import Evidence
+from qsanc.testing.assertions.options import seeded, tolerance
 from qsanc.testing.failed import CheckFailed
 
 Record: TypeAlias = "str | Sequence[int] | NDArray[np.generic]"
@@ -39,6 +40,11 @@ def assert_attention(
     [token, ...]. `subject` may also be a function from a record to weights float64[token, token]. Raises CheckFailed;
     ValueError for a model with shots or without attention, and what `Model.inspect` raises.
     """
+    _one_of("rows", rows, ("sum_to_one", "free"))
+    _one_of("mask", mask, ("none", "causal"))
+    _one_of("order", order, (None, "equivariant", "matters"))
+    tolerance(tol)
+    seeded(seed)
     if mask == "causal" and order == "equivariant":
         raise ValueError("a causal mask depends on the order of words")
     choice = order or ("matters" if mask == "causal" else "equivariant")
@@ -94,7 +100,14 @@ def _weights_of(subject: Model | Weights, record: Record, count: int) -> Mapping
     for block, value in found.items():
         if value.shape != (count, count):
             raise CheckFailed(f"{block}: the weights of {count} words are {list(value.shape)}, not [{count}, {count}]")
+        if value.dtype.kind not in "biuf":
+            raise CheckFailed(f"{block}: the weights are of type {value.dtype}, which are no real numbers")
     return {block: np.asarray(value, np.float64) for block, value in found.items()}
+
+
+def _one_of(option: str, given: object, legal: tuple[object, ...]) -> None:
+    if given not in legal:
+        raise ValueError(f"{option} is one of {', '.join(map(repr, legal))}, not {given!r}")
 
 
 def _taken(record: Record, words: Sequence[Any] | NDArray[np.generic], places: Sequence[int]) -> Record:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 from qsanc.ir.bound import Bound
 from qsanc.ir.draw import draw
 from qsanc.testing import failures
 from qsanc.testing.assertions import compare
-from qsanc.testing.assertions.evidence import Evidence, level
+from qsanc.testing.assertions.evidence import Evidence
+from qsanc.testing.assertions.options import level, positive, seeded, tolerance
 from qsanc.testing.assertions.sampling import random_preparation, zeros_of
-from qsanc.testing.convert import Operator, as_bound, as_operator
+from qsanc.testing.convert import Operator, as_bound, as_operators, unitary
 from qsanc.testing.failed import CheckFailed
 from qsanc.testing.reduce.circuits import reduce_pair
 from qsanc.testing.reduce.written import written_pair
@@ -26,6 +28,7 @@ def assert_equivalent(
     a: object,
     b: object,
     *,
+    wires: Sequence[Hashable] | None = None,
     strict: bool = False,
     tol: float = 1e-9,
     seed: int = 0,
@@ -39,7 +42,8 @@ def assert_equivalent(
 
     Whole unitaries are compared up to 10 wires, random states up to 20. Beyond that, or where `shots` are given, `a`
     and then the inverse of `b` run on `backend` from random product inputs, and all zeros must come back; what that
-    could miss is said. `a` and `b` are anything that `qsanc.testing.convert.as_operator` takes.
+    could miss is said. `a` and `b` are anything that `qsanc.testing.convert.as_operator` takes. Equal labels of
+    circuits from elsewhere are one wire, and integers are numbers of wires, unless `wires` names the labels in order.
 
     Raises CheckFailed with an input on which they differ and the pair reduced, which is kept in the folder `keep` as a
     program that fails by itself. Of each test only the last one stays; under pytest, `.qsanc/failures` is that of the
@@ -52,7 +56,11 @@ def assert_equivalent(
     whole unitaries on 1 wire, up to a global phase
     """
     chosen, folder = level(alpha, examples), _folder(keep)
-    one, other = as_operator(a), as_operator(b)
+    tolerance(tol)
+    seeded(seed)
+    if shots is not None:
+        positive("shots", shots)
+    one, other, _ = as_operators(a, b, wires=wires)
     if one.wires != other.wires:
         raise CheckFailed(f"the circuits are not equivalent: one is on {one.wires} wires, the other on {other.wires}")
     if shots is not None or one.wires > compare.STATE_WIRES:
@@ -60,6 +68,7 @@ def assert_equivalent(
             raise ValueError("shots do not see a global phase: compare with strict = False, or up to 20 wires without")
         return _inverse_test(as_bound(one), as_bound(other), shots or SHOTS, chosen, seed, backend, tol, folder)
     method = compare.method(one.wires, strict=strict)
+    one, other = unitary(one), unitary(other)
     off = compare.deviation(one, other, strict=strict, seed=seed)
     if off <= tol:
         return Evidence(method, off, tol)

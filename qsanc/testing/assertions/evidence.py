@@ -29,10 +29,3 @@ class Evidence:
         if self.p_value is not None:
             parts.append(f"p = {self.p_value:.3g}, alpha {self.alpha:.3g}, {self.shots} shots")
         return "; ".join([*parts, *([self.power] if self.power else [])])
-
-
-def level(alpha: float, examples: int) -> float:
-    """The level of one of so many examples that together raise a false alarm with probability `alpha` at most."""
-    if not 0 < alpha < 1 or examples < 1:
-        raise ValueError(f"alpha lies between 0 and 1 and there is an example at least, not {alpha} and {examples}")
-    return alpha / examples

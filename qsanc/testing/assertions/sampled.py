@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,11 @@ from qsanc.ir.circuit import Observable, Pauli
 from qsanc.ir.gates import GATES, Matrix
 from qsanc.ir.reader import read_module
 from qsanc.ir.unitary import apply_matrix
-from qsanc.testing.assertions.evidence import Evidence, level
+from qsanc.testing.assertions.evidence import Evidence
+from qsanc.testing.assertions.options import finite, level, number, positive, seeded, share, tolerance
 from qsanc.testing.assertions.sampling import counts_of, scored, settings_of
 from qsanc.testing.assertions.states import prepared
-from qsanc.testing.convert import as_bound, as_operator
+from qsanc.testing.convert import as_bound, as_operator, as_operators, labels_of
 from qsanc.testing.failed import CheckFailed
 from qsanc.testing.statistics import (
     Floats,
@@ -36,7 +37,7 @@ def assert_distribution(
     observed: object,
     expected: object,
     *,
-    wires: Sequence[int] | None = None,
+    wires: Sequence[Hashable] | None = None,
     shots: int | None = None,
     tv: float = 0.05,
     alpha: float = 1e-6,
@@ -49,27 +50,35 @@ def assert_distribution(
     `observed` are counts, int[outcome] or by bit string, or a circuit that is run on `backend`, with `shots`, or with
     those that find a total variation of `tv` with probability 0.95. `expected` are probabilities, float[outcome] or by
     bit string, or the exact law of a circuit; or counts again. `wires` are those that are read of circuits, the first
-    most significant; all of them if it is not given. `alpha` is the chance of a false alarm in all of `examples`.
+    most significant, by number or by label where circuits have labels; all of them if it is not given. `alpha` is the
+    chance of a false alarm in all of `examples`.
 
     Raises CheckFailed; ValueError and TypeError for what are no counts, no law and no circuit, and what the backend
     raises.
     """
     chosen = level(alpha, examples)
-    circuit = None if _is_numbers(observed) else as_bound(observed)
-    other, is_law = _expectation(expected, circuit, wires)
+    share("tv", tv)
+    seeded(seed)
+    if shots is not None:
+        positive("shots", shots)
+    circuit, law, read = _read(observed, expected, wires)
+    other, is_law = _expectation(expected, None if circuit is None else len(read)) if law is None else (law, True)
+    needed = _needed(other, is_law, tv, chosen)
     if circuit is None:
         counts = _whole(_numbers(observed, len(other)))
+        if not counts.sum():
+            raise ValueError("these counts are of no shots at all")
     else:
-        read = tuple(range(circuit.wires)) if wires is None else tuple(wires)
-        if shots is None:
-            shots = _needed(other, is_law, tv, chosen) or 1
-        counts = counts_of(circuit, read, shots=shots, seed=seed, backend=backend)
+        if len(other) != 1 << len(read):
+            raise ValueError(f"there are {1 << len(read)} outcomes, and {len(other)} are expected")
+        counts = counts_of(circuit, read, shots=needed if shots is None else shots, seed=seed, backend=backend)
     if len(counts) != len(other):
         raise ValueError(f"{len(counts)} outcomes were seen, and {len(other)} are expected")
     chance = fits(counts, other) if is_law else same_law(counts, _whole(other))
-    needed = _needed(other, is_law, tv, chosen)
-    power = f"a total variation of {tv:g} is found with probability {_POWER:g} from {needed} shots on" if needed else ""
     total = int(counts.sum())
+    power = f"a total variation of {tv:g} is found with probability {_POWER:g} from {needed} shots " + (
+        "on" if is_law else f"of each sample on; these are of {total} and {int(other.sum())}"
+    )
     method = "exact test of counts against a law" if is_law else "exact test of two samples"
     if chance > chosen:
         return Evidence(method, None, None, chance, chosen, total, needed, power)
@@ -80,7 +89,7 @@ def assert_distribution(
     raise CheckFailed(
         f"{what}: p = {chance:.3g}, alpha {chosen:.3g}, {total} shots ({method})\n"
         f"  most off: {worst:0{digits}b} was seen {counts[worst]} times, expected {wanted[worst]:.6g}"
-        + (f"\n  {power}" if power else "")
+        f"\n  {power}"
     )
 
 
@@ -89,6 +98,7 @@ def assert_expectation(
     observable: Observable | Pauli | str,
     expected: float,
     *,
+    wires: Sequence[Hashable] | None = None,
     tol: float | None = None,
     shots: int | None = None,
     delta: float = 0.1,
@@ -101,10 +111,16 @@ def assert_expectation(
 
     It is estimated on `backend` from `shots` in each measurement setting, or from those that find a deviation of
     `delta` with probability 0.95; given `tol`, its exact value is within that instead. `observable` may be written
-    `Z0 + 0.5*X0 Y1`. Raises CheckFailed; ValueError for what is no observable on these wires.
+    `Z0 + 0.5*X0 Y1`. `wires` names the labels of a circuit from elsewhere in order, so that 0 is the first of them.
+    Raises CheckFailed; ValueError for what is no observable on these wires.
     """
+    finite("expected", expected)
+    seeded(seed)
+    if shots is not None:
+        positive("shots", shots)
     if tol is not None:
-        operator = as_operator(circuit)
+        tolerance(tol)
+        operator = as_operator(circuit, wires=wires)
         value = _exact(prepared(operator), _observable(observable, operator.wires))
         if abs(value - expected) <= tol:
             return Evidence("the exact expectation value", abs(value - expected), tol)
@@ -113,7 +129,8 @@ def assert_expectation(
             f"off by {abs(value - expected):.3g}, tolerance {tol:.3g}"
         )
     chosen = level(alpha, examples)
-    bound = as_bound(circuit)
+    number("delta", delta)
+    bound = as_bound(circuit, wires=wires)
     asked = _observable(observable, bound.wires)
     constant, scores = settings_of(bound, asked)
     ranges = [(float(score.min()), float(score.max())) for score in scores]
@@ -143,22 +160,41 @@ def _is_binomial(binary: Sequence[object]) -> bool:
     return len(binary) == 1 and bool(binary[0])
 
 
-def _needed(other: Floats, is_law: bool, tv: float, alpha: float) -> int | None:
-    """None where no law is so far away."""
+def _needed(other: Floats, is_law: bool, tv: float, alpha: float) -> int:
     if not is_law:
         return shots_needed_for_same(len(other), tv=tv, alpha=alpha, power=_POWER)
-    return shots_needed(other, tv=tv, alpha=alpha, power=_POWER) if tv <= 1 - law_of(other).min() else None
+    return shots_needed(other, tv=tv, alpha=alpha, power=_POWER)
 
 
-def _expectation(expected: object, circuit: Bound | None, wires: Sequence[int] | None) -> tuple[Floats, bool]:
-    """Numbers by outcome, and whether they are a law rather than counts."""
-    if not _is_numbers(expected):
-        operator = as_operator(expected)
-        return _marginal(prepared(operator), tuple(range(operator.wires)) if wires is None else tuple(wires)), True
-    outcomes = None
-    if circuit is not None:
-        outcomes = 1 << (circuit.wires if wires is None else len(wires))
-    numbers = _numbers(expected, outcomes)
+def _read(
+    observed: object, expected: object, wires: Sequence[Hashable] | None
+) -> tuple[Bound | None, Floats | None, tuple[int, ...]]:
+    """The circuit that is run, the law of the one it is held to, as far as these are circuits, and the wires read."""
+    runs, holds = not _is_numbers(observed), not _is_numbers(expected)
+    if not runs and not holds:
+        if wires is not None:
+            raise ValueError("wires are read of circuits, and both of these are numbers")
+        return None, None, ()
+    if runs and holds:
+        first, second, labels = as_operators(observed, expected)
+    else:
+        circuit = observed if runs else expected
+        first = second = as_operator(circuit)
+        labels = labels_of(circuit) or list(range(first.wires))
+    if first.wires != second.wires and wires is None:
+        raise ValueError(f"the circuits are on {first.wires} and {second.wires} wires: name those that are read")
+    places = {label: place for place, label in enumerate(labels)}
+    named = labels if wires is None else list(wires)
+    strange = [label for label in named if label not in places or places[label] >= min(first.wires, second.wires)]
+    if strange or not named or len(set(named)) != len(named):
+        raise ValueError(f"wires are distinct ones of {labels} and one at least, not {named}")
+    read = tuple(places[label] for label in named)
+    return as_bound(first) if runs else None, _marginal(prepared(second), read) if holds else None, read
+
+
+def _expectation(expected: object, read: int | None) -> tuple[Floats, bool]:
+    """Numbers by outcome, and whether they are a law rather than counts; `read` is the number of wires, if known."""
+    numbers = _numbers(expected, None if read is None else 1 << read)
     counted = numbers.sum() > 1.5 and bool((numbers == np.floor(numbers)).all())
     return (numbers, False) if counted else (law_of(numbers), True)
 
@@ -196,8 +232,6 @@ def _whole(numbers: Floats) -> Ints:
 
 def _marginal(state: Matrix, wires: tuple[int, ...]) -> Floats:
     count = len(state).bit_length() - 1
-    if len(set(wires)) != len(wires) or not set(wires) <= set(range(count)):
-        raise ValueError(f"wires {list(wires)} are not distinct wires of {count}")
     axes = (np.abs(state) ** 2).reshape((2,) * count)
     kept: NDArray[np.float64] = np.moveaxis(axes, wires, range(len(wires))).reshape(1 << len(wires), -1).sum(axis=1)
     return kept

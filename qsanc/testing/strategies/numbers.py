@@ -13,6 +13,8 @@ from qsanc.target import Floats
 _EIGHTH = math.pi / 4
 _WIDEST = 4 * math.pi
 """Controlled rotations repeat after two turns, as do rotations together with their sign."""
+_MULTIPLES = 32
+"""So many multiples of pi/4 to either side of the one nearest to 0 are drawn often."""
 
 
 @overload
@@ -39,6 +41,8 @@ def angles(
     if shape is not None and any(extent < 0 for extent in shape):
         raise ValueError(f"an extent of the shape {shape} is negative")
     first, last = math.ceil(min_value / _EIGHTH), math.floor(max_value / _EIGHTH)
+    nearest = min(max(first, 0), last)
+    first, last = max(first, nearest - _MULTIPLES), min(last, nearest + _MULTIPLES)
     special = sorted(range(first, last + 1), key=lambda k: (abs(k), k < 0))
     numbers = st.floats(min_value, max_value, allow_subnormal=False)
     # The ends come back from the multiplication with an error of their own.
