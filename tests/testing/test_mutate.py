@@ -14,9 +14,12 @@ from qsanc.driver import check
 from qsanc.ir.gates import GATES
 from qsanc.source import Source
 from qsanc.syntax.parse import parse
+from qsanc.testing.blocks.cases import cases_of
+from qsanc.testing.blocks.engine import Engine
 from qsanc.testing.mutate.operators import OPERATORS, Operator, mutants, replacement
 from qsanc.testing.mutate.same import compare
 from qsanc.testing.mutate.suite import Suite, Verdict, score
+from qsanc.testing.mutate.trial import first_failure
 
 ANSATZ = "ansatz f[n: nat](th: angle[n]) on q: qubit[n] {{ {} }}"
 CIRCUIT = "circuit f[n: nat](th: angle[n]) on q: qubit[n] -> real {{ return {}; }}"
@@ -305,3 +308,11 @@ test nothing { assert true; }
     assert ("angle sign", "survived") in fates
     alike = [suite.mutants[v.number] for v in verdicts if v.fate == "equivalent"]
     assert {(mutant.operator, mutant.before) for mutant in alike} <= {("operands swapped", "q[0], q[1]")}
+
+
+def test_a_block_that_no_arguments_satisfy_has_noticed(tmp_path: Path) -> None:
+    file = written(tmp_path, "p.qsan", "qsan 1.0\nproperty never(n: nat in 1..=3) { assume n > 3; assert true; }\n")
+    (case,) = cases_of(file)
+    fall = first_failure(case, Engine(), examples=5, seed=0)
+    assert fall is not None
+    assert fall.error == "no arguments satisfy what it assumes"

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import hypothesis
-from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis import Phase
 from hypothesis.errors import Unsatisfiable
 
 from qsanc.diagnostics import Diagnostic, Note, QsanError, Severity
@@ -22,9 +21,10 @@ from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.sizes import Sizes
 from qsanc.syntax import ast
 from qsanc.testing.blocks import reproduction
-from qsanc.testing.blocks.arguments import Arguments, arguments, text_of
+from qsanc.testing.blocks.arguments import Arguments, text_of
 from qsanc.testing.blocks.cases import Case
 from qsanc.testing.blocks.engine import Engine
+from qsanc.testing.blocks.examples import try_examples
 from qsanc.testing.blocks.once import Level, execute
 from qsanc.testing.blocks.verdict import Failure
 from qsanc.testing.failures import FOLDER
@@ -162,7 +162,7 @@ class _Trial:
             try:
                 failure = self.run({})
             except Excluded:
-                raise QsanError([_nothing_tried(self._case)]) from None
+                raise self._nothing_tried() from None
             found = None if failure is None else _Found(failure, {}, None)
         else:
             found = self._search(item)
@@ -178,36 +178,37 @@ class _Trial:
             nonlocal last, first, since
             if last is not None and time.monotonic() - since > _SHRINKING:
                 raise _Enough
-            try:
-                failure = self.run(values)
-            except Excluded:
-                hypothesis.reject()
+            failure = self.run(values)
             if failure is not None:
                 if last is None:
                     first, since = self.tried, time.monotonic()
                 last = _Found(failure, values, first)
                 raise _Refuted
 
-        search = hypothesis.seed(self.seed)(
-            hypothesis.settings(
-                max_examples=self.examples,
-                database=None,
-                deadline=None,
-                derandomize=False,
-                phases=(Phase.generate, Phase.shrink),
-                verbosity=Verbosity.quiet,
-                report_multiple_bugs=False,
-                print_blob=False,
-                suppress_health_check=list(HealthCheck),
-            )(hypothesis.given(arguments(self._case.module, item))(attempt))
-        )
         try:
-            search()
+            try_examples(
+                self._case.module,
+                item,
+                attempt,
+                examples=self.examples,
+                seed=self.seed,
+                phases=(Phase.generate, Phase.shrink),
+            )
         except (_Refuted, _Enough):
             pass
         except Unsatisfiable:
-            raise QsanError([_nothing_tried(self._case)]) from None
+            raise self._nothing_tried() from None
         return last
+
+    def _nothing_tried(self) -> QsanError:
+        """QS705: nothing passed the assumptions."""
+        self.values = {}
+        item = self._case.item
+        assumed = [statement for statement in item.body if isinstance(statement, ast.Assume)]
+        place = assumed[0].condition.span if assumed else item.name_span
+        title = f"no arguments of `{item.name}` satisfy what it assumes"
+        label = "false for all that were tried"
+        return QsanError([Diagnostic("QS705", Severity.ERROR, title, place, label=label, help=_WIDER)])
 
     def explain(self, found: _Found) -> Diagnostic:
         """The failure as a diagnostic; before that, it is made small and kept."""
@@ -256,14 +257,6 @@ def _own_settings(case: Case) -> dict[str, int]:
 
 def _first(*values: int | None) -> int:
     return next(value for value in values if value is not None)
-
-
-def _nothing_tried(case: Case) -> Diagnostic:
-    """QS705: nothing passed the assumptions."""
-    assumed = [s for s in case.item.body if isinstance(s, ast.Assume)]
-    place = assumed[0].condition.span if assumed else case.item.name_span
-    title = f"no arguments of `{case.item.name}` satisfy what it assumes"
-    return Diagnostic("QS705", Severity.ERROR, title, place, label="false for all that were tried", help=_WIDER)
 
 
 _WIDER = "say it with the ranges of the arguments instead"

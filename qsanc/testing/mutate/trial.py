@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import hypothesis
-from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis.errors import Unsatisfiable
 
-from qsanc.check.module import Module
 from qsanc.diagnostics import QsanError
 from qsanc.elaborate.properties import Excluded
 from qsanc.syntax import ast
-from qsanc.testing.blocks.arguments import Arguments, arguments
+from qsanc.testing.blocks.arguments import Arguments
 from qsanc.testing.blocks.cases import Case
 from qsanc.testing.blocks.engine import Engine
+from qsanc.testing.blocks.examples import try_examples
 from qsanc.testing.blocks.once import Level, execute
 
 
@@ -39,7 +36,7 @@ def first_failure(case: Case, engine: Engine, *, examples: int, seed: int) -> Fa
     trial = _Trial(case, engine, Level(seed, examples if isinstance(case.item, ast.Property) else 1))
     try:
         if isinstance(case.item, ast.Property):
-            _search(case.module, case.item, trial, examples, seed)
+            try_examples(case.module, case.item, trial.attempt, examples=examples, seed=seed)
         else:
             trial.attempt({})
     except _Stop:
@@ -67,23 +64,3 @@ class _Trial:
         if failed is not None or error:
             self.fall = Fall(self.tried, error)
             raise _Stop
-
-
-def _search(module: Module, item: ast.Property, trial: _Trial, examples: int, seed: int) -> None:
-    def attempt(values: dict[str, Any]) -> None:
-        try:
-            trial.attempt(values)
-        except Excluded:
-            hypothesis.reject()
-
-    settings = hypothesis.settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        derandomize=False,
-        phases=(Phase.generate,),
-        verbosity=Verbosity.quiet,
-        print_blob=False,
-        suppress_health_check=list(HealthCheck),
-    )
-    hypothesis.seed(seed)(settings(hypothesis.given(arguments(module, item))(attempt)))()
