@@ -169,6 +169,13 @@ def test_a_failure_is_replayed_first_and_forgotten_when_it_passes() -> None:
     assert examples(folder, "p.qsan::p") == ([], [])
 
 
+def test_a_file_is_known_however_its_path_is_typed() -> None:
+    folder = Path(".qsanc/failures")
+    tried("property p(n: nat in 1..=9) { assert n != 7; }", failures=folder)
+    (same,) = cases_of(Path("p.qsan").resolve())
+    assert check(same, Engine(), Options(failures=folder)).replayed == 1
+
+
 def test_kept_arguments_that_no_longer_fit_are_passed_over() -> None:
     folder = Path(".qsanc/failures")
     tried("property p(n: nat in 1..=9) { assert n != 7; }", failures=folder)

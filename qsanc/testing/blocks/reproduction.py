@@ -52,14 +52,14 @@ def keep(
     stands by itself fails: an assertion about samples can fail by a hair."""
     text = _smallest(case, values, failure, seed=seed, engine=engine, chosen=chosen)
     if isinstance(case.item, ast.Property):
-        failures.keep_example(folder, case.id, {name: _plain(value) for name, value in values.items()})
-    return None if text is None else failures.keep(text, name=case.id, folder=folder)
+        failures.keep_example(folder, _name(folder, case), {name: _plain(value) for name, value in values.items()})
+    return None if text is None else failures.keep(text, name=_name(folder, case), folder=folder)
 
 
 def earlier(folder: Path, case: Case) -> Iterator[Arguments]:
     """Arguments that failed in earlier runs and still fit the property."""
     assert isinstance(case.item, ast.Property)
-    for kept in failures.examples(folder, case.id)[0]:
+    for kept in failures.examples(folder, _name(folder, case))[0]:
         values = _fitting(case.module, case.item, kept.arguments)
         if values is not None:
             yield values
@@ -68,6 +68,14 @@ def earlier(folder: Path, case: Case) -> Iterator[Arguments]:
 def forget(folder: Path, case: Case) -> None:
     """The block passes again: its arguments and programs go."""
     failures.clear(case.id, folder=folder)
+
+
+def _name(folder: Path, case: Case) -> str:
+    """What a block is known by: its file as seen from where the folder `.qsanc` lies, however it was typed."""
+    path, root = case.path, folder.resolve().parent.parent
+    if path.is_absolute() and path.is_relative_to(root):
+        path = path.relative_to(root)
+    return f"{path.as_posix()}::{case.name}"
 
 
 def _smallest(
