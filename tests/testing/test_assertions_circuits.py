@@ -14,6 +14,7 @@ import qsanc
 from qsanc.ir.bound import Bound
 from qsanc.ir.circuit import Angle, Gate, Observable, Pauli
 from qsanc.ir.gates import GATES
+from qsanc.testing import failures
 from qsanc.testing.assertions import (
     Evidence,
     assert_distribution,
@@ -100,6 +101,42 @@ def test_nothing_is_kept_where_none_is_wanted() -> None:
     with pytest.raises(CheckFailed) as caught:
         assert_equivalent(GHZ, GHZ.inverse(), keep=None)
     assert caught.value.reproduction is None
+
+
+def test_of_each_test_the_last_failure_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "root" / failures.FOLDER
+    for angle in (0.3, 0.2):
+        for name in ("test_a.py::test_one", "test_a.py::test_two"):
+            with failures.of_test(name, root), pytest.raises(CheckFailed) as caught:
+                assert_equivalent(Bound(1, (gate("ry", 0, angle=angle),)), Bound(1), tol=0.01)
+            assert caught.value.reproduction in failures.kept(root, name)
+            assert len(failures.kept(root, name)) == 1
+            assert f"ry({angle})" in failures.kept(root, name)[0].read_text(encoding="utf-8")
+    with failures.of_test("test_a.py::test_one", root), pytest.raises(CheckFailed):
+        assert_equivalent(GHZ, GHZ.inverse(), keep="elsewhere")
+    assert len(failures.kept(Path("elsewhere"), "test_a.py::test_one")) == 1
+    assert len(failures.kept(root)) == 2
+
+
+def test_what_cannot_be_kept_is_still_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    wrong = r"(?s)not equivalent.*\n  could not be kept in .*"
+    with pytest.raises(CheckFailed, match=wrong + "exists|Not a directory") as caught:
+        assert_equivalent(GHZ, GHZ.inverse(), keep=str(tmp_path / "file"))
+    assert caught.value.reproduction is None
+    with pytest.raises(CheckFailed, match=wrong + "null"):
+        assert_equivalent(GHZ, GHZ.inverse(), keep="\0")
+    monkeypatch.setattr(failures, "LARGEST", 10)
+    with pytest.raises(CheckFailed, match=wrong + "8 MiB"):
+        assert_equivalent(GHZ, GHZ.inverse(), keep=tmp_path / "out")
+    with pytest.raises(TypeError, match="`keep` is a folder or None, not int"):
+        assert_equivalent(GHZ, GHZ, keep=5)  # type: ignore[arg-type]
+
+
+def test_a_failure_with_whole_numbers_for_angles(tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed, match=r"─rx\(1\)"):
+        assert_equivalent(Bound(1, (Gate("rx", (0,), (Angle(1),)),)), Bound(1), keep=tmp_path)
 
 
 def test_the_input_that_tells_them_apart() -> None:

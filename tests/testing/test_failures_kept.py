@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from hypothesis import given
@@ -13,7 +16,20 @@ from hypothesis import strategies as st
 
 from qsanc.check.imports import load
 from qsanc.testing import failures
-from qsanc.testing.failures import Example, Origin, Unreadable, examples, forget, keep, keep_example, kept, origin
+from qsanc.testing.failures import (
+    Example,
+    Origin,
+    Running,
+    Unreadable,
+    clear,
+    examples,
+    forget,
+    keep,
+    keep_example,
+    keep_last,
+    kept,
+    origin,
+)
 
 NAME = "models/properties.qsan::entangler_is_unitary"
 TEXT = "// what failed\n//\n// seed: 7\nqsan 1.0\n\ntest t {\n  assert true;\n}\n"
@@ -65,6 +81,100 @@ def test_a_file_is_whole_or_absent(folder: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(OSError, match="no room"):
         keep(TEXT, name=NAME, folder=folder)
     assert list(folder.iterdir()) == []
+
+
+def test_who_reads_meanwhile_sees_the_old_file_or_the_new_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever comes between writing and renaming: here a look into the folder, and then an error."""
+    seen: list[list[str]] = []
+
+    def look(descriptor: int) -> None:
+        seen.append([path.read_text(encoding="utf-8") for path in kept(folder)])
+
+    def stopped(self: Path, target: Path) -> Path:
+        raise OSError("stopped")
+
+    first = keep_last(TEXT, name=NAME, folder=folder).read_text(encoding="utf-8")
+    monkeypatch.setattr(os, "fsync", look)
+    second = keep_last(TEXT * 2, name=NAME, folder=folder).read_text(encoding="utf-8")
+    monkeypatch.setattr(Path, "replace", stopped)
+    with pytest.raises(OSError, match="stopped"):
+        keep_last(TEXT * 3, name=NAME, folder=folder)
+    assert seen == [[first], [second]]
+    (path,) = folder.iterdir()
+    assert path.read_text(encoding="utf-8") == second
+
+
+def test_of_one_name_the_last_stays(folder: Path) -> None:
+    other = keep_last(TEXT, name="test_a.py::test_b", folder=folder)
+    paths = [keep_last(TEXT + f"// {k}\n", name="test_a.py::test_c", folder=folder) for k in range(3)]
+    assert kept(folder) == sorted({other, *paths})
+    assert len(kept(folder)) == 2
+    assert paths[0].read_text(encoding="utf-8") == f"// from: test_a.py::test_c\n{TEXT}// 2\n"
+
+
+@pytest.mark.parametrize("write", [keep, keep_last])
+def test_threads_that_fail_alike_do_not_disturb_each_other(folder: Path, write: Callable[..., Path]) -> None:
+    together = Barrier(8)
+
+    def failing(k: int) -> Path:
+        together.wait()
+        return write(TEXT, name=NAME, folder=folder)
+
+    with ThreadPoolExecutor(8) as pool:
+        paths = set(pool.map(failing, range(8)))
+    assert list(folder.iterdir()) == list(paths)
+    assert len(paths) == 1
+
+
+def test_what_passes_is_cleared_and_nothing_else(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clear(NAME, folder=folder)
+    keep(TEXT, name=NAME, folder=folder)
+    keep_last(TEXT, name=NAME, folder=folder)
+    keep_example(folder, NAME, {"n": 2})
+    others = {keep(TEXT, name="other::entangler_is_unitary", folder=folder), keep_example(folder, "other", {"n": 2})}
+    for name in ("a.qsan", "a.json"):
+        (folder / name).write_bytes(b"\xff\x00{")
+        others.add(folder / name)
+    with monkeypatch.context() as refusing:
+
+        def refused(self: Path, *, missing_ok: bool = False) -> None:
+            raise PermissionError("refused")
+
+        refusing.setattr(Path, "unlink", refused)
+        clear(NAME, folder=folder)
+        assert len(kept(folder, NAME)) == 2, "what cannot be removed stays, and no run ends by it"
+    clear(NAME, folder=folder)
+    assert set(folder.iterdir()) == others
+
+
+def test_a_folder_that_cannot_be_read_holds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+
+    def refused(self: Path) -> None:
+        raise PermissionError("refused")
+
+    for folder in (tmp_path / "file", tmp_path / "file" / "failures", tmp_path):
+        if folder == tmp_path:
+            monkeypatch.setattr(Path, "iterdir", refused)
+        assert kept(folder) == []
+        assert examples(folder, NAME) == ([], [])
+        clear(NAME, folder=folder)
+
+
+def test_a_test_says_where_its_failures_go(folder: Path) -> None:
+    before = failures.running()
+    with failures.of_test("outer", folder):
+        with failures.of_test("inner", folder):
+            assert failures.running() == Running("inner", folder)
+        assert failures.running() == Running("outer", folder)
+    assert failures.running() == before
+
+
+def test_long_names_that_begin_alike_are_told_apart(folder: Path) -> None:
+    one, other = ("x::test_it[" + "long" * 100 + end for end in ("1]", "2]"))
+    keep_last(TEXT, name=one, folder=folder)
+    assert len(kept(folder, one)) == 1
+    assert kept(folder, other) == []
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,119 @@ def test_failures_are_kept_in_the_root_of_the_project_and_go_when_they_are_mende
     assert not list(folder.glob("*.qsan"))
 
 
+GIVEN = """
+from hypothesis import given, settings, strategies as st
+from qsanc.ir.circuit import Angle, Gate
+from qsanc.testing import Bound, assert_equivalent
+
+@settings(database=None, max_examples=20)
+@given(st.integers(1, 9))
+def test_turns(k):
+    assert_equivalent(Bound(1, (Gate("ry", (0,), (Angle(k / 8),)),)), Bound(1), tol={tol})
+"""
+
+
+def test_of_a_python_test_the_smallest_failure_stays_until_it_passes(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = project.path / ".qsanc" / "failures"
+
+    def run(test: str, **outcome: int) -> list[str]:
+        project.makepyfile(test_it=test)
+        project.runpytest_inprocess("--rootdir=..", "../test_it.py").assert_outcomes(**outcome)
+        return [path.read_text(encoding="utf-8") for path in folder.glob("*.qsan")]
+
+    monkeypatch.chdir(project.mkdir("elsewhere"))
+    project.makepyfile(test_other=GIVEN.format(tol=0))
+    project.runpytest_inprocess("--rootdir=..", "../test_other.py").assert_outcomes(failed=1)
+    (other,) = folder.glob("*.qsan")
+    before = other.read_text(encoding="utf-8")
+    assert before.startswith("// from: test_other.py::test_turns\n")
+    (mine,) = {*run(GIVEN.format(tol=0), failed=1)} - {before}
+    assert "  ry(0.1) q[0];" in mine, "of k = 1, rounded"
+    assert len(list(folder.iterdir())) == 2
+    marked = GIVEN.replace("@settings", "import pytest\n@pytest.mark.{}\n@settings")
+    for mark, outcome in (("skip", "skipped"), ("xfail", "xfailed")):
+        assert set(run(marked.format(mark, tol=0), **{outcome: 1})) == {before, mine}
+    project.runpytest_inprocess("--rootdir=..", "../test_it.py", "--collect-only")
+    assert set(run(GIVEN.format(tol=9) + "    raise KeyError", failed=1)) == {before, mine}
+    assert run(GIVEN.format(tol=9), passed=1) == [before]
+    assert not list(Path.cwd().iterdir()), "nothing was kept where pytest was started"
+
+
+def test_a_failure_that_was_expected_is_not_kept(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        test_it="""
+        import pytest
+        import unittest
+        from qsanc.ir.circuit import Gate
+        from qsanc.testing import Bound, CheckFailed, assert_equivalent
+
+        FLIP = Bound(1, (Gate("x", (0,)),))
+
+        def test_expected():
+            with pytest.raises(CheckFailed) as caught:
+                assert_equivalent(FLIP, Bound(1))
+            assert caught.value.reproduction.exists()
+
+        class TestOld(unittest.TestCase):
+            def test_fails(self):
+                assert_equivalent(FLIP, Bound(1))
+
+        @pytest.fixture
+        def wrong():
+            assert_equivalent(FLIP, Bound(1))
+
+        def test_of_a_fixture(wrong): ...
+        """
+    )
+    project.runpytest_inprocess("test_it.py").assert_outcomes(passed=1, failed=1, errors=1)
+    heads = {path.read_text().partition("\n")[0] for path in (project.path / ".qsanc" / "failures").iterdir()}
+    assert heads == {"// from: test_it.py::TestOld::test_fails", "// from: test_it.py::test_of_a_fixture"}
+
+
+def test_a_failure_is_shown_where_it_cannot_be_kept(project: pytest.Pytester) -> None:
+    source(project, ".qsanc", "a file in the place of the folder")
+    project.makepyfile(test_it=GIVEN.format(tol=0))
+    done = project.runpytest_inprocess()
+    done.assert_outcomes(passed=2, failed=2)
+    done.stdout.fnmatch_lines_random(
+        [
+            "error[[]QS703[]]: it stays up",
+            "*note: could not be kept in *",
+            "E *CheckFailed*",
+            "E *could not be kept in *",
+        ]
+    )
+
+
+GARBAGE = [
+    b"",
+    b"\xff\x00{",
+    b"[" * 10_000,
+    b"// from: laws.qsan::angles_add\nqsan 1.0\n}",
+    b"// from: test_it.py::test_it\n" + b"\x00" * 100,
+    *(
+        b'{"format": "qsanc example", "from": "laws.qsan::angles_add", "arguments": %s}' % arguments
+        for arguments in (b"{}", b'{"th": 1e300}', b'{"th": [1e308, -1e308]}', b'{"th": {"a": 1}}', b'{"th": [[1], 2]}')
+    ),
+]
+
+
+def test_garbage_among_kept_failures_harms_no_run(project: pytest.Pytester) -> None:
+    project.makepyfile(test_it="def test_it(): ...")
+    folder = project.mkdir(".qsanc") / "failures"
+    folder.mkdir()
+    for k, content in enumerate(GARBAGE):
+        for suffix in ("qsan", "json"):
+            (folder / f"{k}.{suffix}").write_bytes(content)
+    (folder / "folder.qsan").mkdir()
+    (folder / "loop.json").symlink_to(folder / "loop.json")
+    done = project.runpytest_inprocess("-W", "error")
+    done.assert_outcomes(passed=3, failed=1)
+    done.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
 def test_a_wrong_file_is_a_diagnostic_too(project: pytest.Pytester) -> None:
     source(project, "laws.qsan", LAWS.replace("ry(th[1])", "ry(th[2])"))
     done = project.runpytest_inprocess()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +24,7 @@ from qsanc.source import Source
 from qsanc.syntax.parse import parse
 from qsanc.syntax.printer import print_file
 from qsanc.testing.reduce import reduce_circuit, reduce_pair, written_pair
+from qsanc.testing.reduce.circuits import _meetings
 
 AMPLE = 30.0
 """Seconds; no test waits for them, and no result depends on the speed of the machine."""
@@ -151,6 +153,32 @@ def test_windows_of_one_side_that_do_nothing_go() -> None:
     assert second == Bound(1, (gate("s", 0), gate("h", 0)))
 
 
+def test_a_common_gate_becomes_simpler_on_both_sides() -> None:
+    """What each side has alone stays the same in all that is tried."""
+    tried: list[tuple[Bound, Bound]] = []
+
+    def fails(a: Bound, b: Bound) -> bool:
+        tried.append((a, b))
+        return min(len(a.body), len(b.body)) >= 2 and differ(a, b)
+
+    a, b = (Bound(3, (gate("ccx", 0, 1, 2), gate(name, 0))) for name in ("s", "t"))
+    assert reduce_pair(a, b, fails, seconds=AMPLE) == tuple(
+        Bound(1, (gate("x", 0), gate(name, 0))) for name in ("s", "t")
+    )
+    for one, other in tried:
+        left, right = (Counter(g.name for g in side.body) for side in (one, other))
+        assert (left - right, right - left) == (Counter("s"), Counter("t"))
+
+
+def test_a_beginning_of_one_side_may_come_to_the_same_as_none_of_the_other() -> None:
+    twice = (gate("h", 0), gate("h", 0))
+    assert _meetings(1, (gate("t", 0),), twice) == [(0, 2)]
+    assert _meetings(1, twice, (gate("t", 0),)) == [(2, 0)]
+    assert _meetings(1, (gate("t", 0),), (gate("s", 0),)) == []
+    a, b = Bound(1, (gate("t", 0),)), Bound(1, (*twice, gate("s", 0)))
+    assert reduce_pair(a, b, differ, seconds=AMPLE) == (a, Bound(1, (gate("s", 0),)))
+
+
 def test_no_gate_takes_the_place_of_a_simpler_one() -> None:
     one = Bound(1, (gate("x", 0),))
     assert reduce_circuit(one, lambda c: len(c.body) == 1, seconds=AMPLE) == one
@@ -234,6 +262,14 @@ def test_what_is_written_reads_back_to_the_same_gates(a: Bound, b: Bound) -> Non
     text = written_pair(a, b, title="any", seed=1, tol=1e-9, strict=True)
     assert (read_back(text, "left", 3), read_back(text, "right", 3)) == (a, b)
     assert fails_when_run(text) == bool(np.abs(unitary(a) - unitary(b)).max() > 1e-9)
+
+
+def test_whole_numbers_are_angles() -> None:
+    one, two = (Bound(1, (Gate("rx", (0,), (Angle(angle),)),)) for angle in (1, -2))
+    assert reduce_pair(one, two, differ, seconds=AMPLE) == (one, two)
+    text = written_pair(one, two, title="t", seed=0, tol=0, strict=False)
+    assert "rx(1) q[0];" in text
+    assert "rx(-2) q[0];" in text
 
 
 def test_every_gate_of_the_table_is_written() -> None:

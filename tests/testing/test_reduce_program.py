@@ -25,7 +25,7 @@ from qsanc.syntax import ast
 from qsanc.syntax.parse import parse
 from qsanc.syntax.printer import print_expression, print_file
 from qsanc.syntax.walk import walk
-from qsanc.testing.reduce import reduce_file, self_contained, written_program
+from qsanc.testing.reduce import reduce_file, reduce_program, self_contained, written_program
 from qsanc.testing.reduce.alone import literal
 
 AMPLE = 60.0
@@ -194,6 +194,31 @@ test t {
 def test_what_does_not_fail_is_not_reduced() -> None:
     with pytest.raises(ValueError, match="does not fail"):
         reduce_file(tree(LONG), lambda file: False)
+
+
+def test_a_program_is_reduced_as_text() -> None:
+    """The text that comes back is one of those that were seen to fail."""
+    seen: list[str] = []
+
+    def fails(text: str) -> bool:
+        seen.append(text)
+        return fails_when_run(text)
+
+    small = reduce_program(LONG, fails, seconds=AMPLE)
+    assert small == reduce_file(tree(LONG), lambda file: fails_when_run(file.source.text), seconds=AMPLE).source.text
+    assert small in seen
+    assert all(text == print_file(tree(text)) for text in seen), "each parses and is canonical"
+
+
+def test_what_is_no_program_to_reduce_is_said() -> None:
+    with pytest.raises(TypeError, match="a program to reduce is its text, not File"):
+        reduce_program(tree(LONG), lambda text: True)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="`fails` is a function of a program's text, not bool"):
+        reduce_program(LONG, True)  # type: ignore[arg-type]
+    with pytest.raises(QsanError, match="QS"):
+        reduce_program("test {", lambda text: True)
+    with pytest.raises(ValueError, match="does not fail"):
+        reduce_program(LONG, lambda text: False)
 
 
 def test_without_time_the_program_comes_back_in_canonical_form() -> None:
