@@ -13,6 +13,10 @@ _STEPS = (1e-3, 1.3e-4, 1.7e-5, 2.3e-6)
 _WEIGHTS = {-2: 1 / 12, -1: -8 / 12, 1: 8 / 12, 2: -1 / 12}
 _AGREED = 1e-9
 """Steps that agree this well, relative to derivatives above one, need no finer one."""
+_RESOLVED = 1e-2
+"""Derivatives whose steps disagree by more, relative to derivatives above one, are not known at all."""
+_ROUNDING = 1e-14
+"""Of the sizes of numbers, for a few dozen operations."""
 
 
 def five_point(values: Callable[[Floats], Floats], point: Floats) -> Floats:
@@ -25,23 +29,32 @@ def five_point(values: Callable[[Floats], Floats], point: Floats) -> Floats:
 
 
 def differences(values: Callable[[Floats], Floats], point: Floats) -> tuple[Floats, Floats]:
-    """The gradient as in `five_point`, and float64[axes...] estimates of its errors.
+    """The gradient as in `five_point`, and float64[axes...] estimates of its errors: infinite where these steps do not
+    resolve the function.
 
     Each derivative is taken with the two successive steps that agree best: with long steps the rule is off for
-    functions that turn fast, with short ones rounding is in the way. What the two differ by is the estimate.
+    functions that turn fast, with short ones rounding is in the way. The estimate is the most that it is off from any
+    shorter step, beyond what rounding explains there.
     """
-    coarse, fine = _with_step(values, point, _STEPS[0]), _with_step(values, point, _STEPS[1])
-    best, errors = coarse, np.abs(coarse - fine)
-    for step in _STEPS[2:]:
-        if (errors <= _AGREED * np.maximum(1.0, np.abs(best))).all() or not np.isfinite(errors).all():
-            break
-        coarse, fine = fine, _with_step(values, point, step)
-        off = np.abs(coarse - fine)
-        best, errors = np.where(off < errors, coarse, best), np.minimum(off, errors)
-    return best, errors
+    found = [_with_step(values, point, step) for step in _STEPS[:2]]
+    (best, _), (fine, _) = found
+    if (np.abs(best - fine) <= _AGREED * np.maximum(1.0, np.abs(best))).all():
+        return best, np.abs(best - fine)
+    found += [_with_step(values, point, step) for step in _STEPS[2:]]
+    slopes, rounding = (np.array(part) for part in zip(*found, strict=True))
+    off = np.abs(np.diff(slopes, axis=0))
+    chosen = np.where(np.isfinite(off), off, np.inf).argmin(axis=0)[np.newaxis]
+    best = np.take_along_axis(slopes, chosen, axis=0)
+    steps = np.arange(len(slopes)).reshape(-1, *(1 for _ in point.shape))
+    beyond = np.where(steps > chosen, np.abs(best - slopes) - rounding, 0.0)
+    errors = np.maximum(beyond.max(axis=0), np.take_along_axis(off, chosen, axis=0)[0])
+    resolved = errors <= _RESOLVED * np.maximum(1.0, np.abs(best[0]))
+    return best[0], np.where(resolved, errors, np.inf)
 
 
-def _with_step(values: Callable[[Floats], Floats], point: Floats, step: float) -> Floats:
+def _with_step(values: Callable[[Floats], Floats], point: Floats, step: float) -> tuple[Floats, Floats]:
+    """Derivatives with one step, and how far rounding of values and of places may put each off."""
     moves = np.eye(point.size).reshape(point.size, *point.shape) * step
     found = values(np.concatenate([point + count * moves for count in _WEIGHTS])).reshape(len(_WEIGHTS), point.size)
-    return np.asarray(np.array(list(_WEIGHTS.values())) @ found / step).reshape(point.shape)
+    slopes = np.asarray(np.array(list(_WEIGHTS.values())) @ found / step).reshape(point.shape)
+    return slopes, _ROUNDING * (np.abs(found).max(initial=0.0) + np.abs(point * slopes)) / step

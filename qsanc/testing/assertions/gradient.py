@@ -75,9 +75,7 @@ def assert_gradient(
     _hold_finite(scalar.what, ways)
     exact = dict.fromkeys(errors, np.zeros(()))
     method = f"{scalar.what}: {', '.join(ways)}"
-    coarse = max((float(error.max(initial=0.0)) for error in errors.values()), default=0.0)
-    if coarse > tol * size:
-        method += f" to within {coarse:.2g}"
+    method += _coarse(errors, tol * size)
     worst, disagreements = 0.0, []
     for (one, left), (other, right) in combinations(ways.items(), 2):
         name, place, off = _furthest(left, right, errors if other == _DIFFERENCES else exact)
@@ -184,6 +182,17 @@ def _hold_finite(what: str, ways: Mapping[str, Arrays]) -> None:
             if not np.isfinite(found).all():
                 place = tuple(int(k) for k in np.argwhere(~np.isfinite(found))[0])
                 raise CheckFailed(f"the gradient of {what} by {way} is {found[place]} on {_at(name, place)}")
+
+
+def _coarse(errors: Arrays, tol: float) -> str:
+    """Where finite differences are judged with less than the tolerance, or not at all."""
+    most = max((float(error.max(initial=0.0)) for error in errors.values()), default=0.0)
+    if most <= tol:
+        return ""
+    if np.isfinite(most):
+        return f" to within {most:.2g}"
+    name, place = next((name, np.argwhere(~np.isfinite(error))[0]) for name, error in errors.items() if np.inf in error)
+    return f" (not on {_at(name, tuple(map(int, place)))}, which turns too fast for them)"
 
 
 def _at(name: str, place: tuple[int, ...]) -> str:
