@@ -13,6 +13,7 @@ import pytest
 
 import qsanc.api
 import qsanc.testing.blocks.search  # noqa: F401
+from qsanc.diagnostics import Diagnostic, QsanError, Severity
 
 LAWS = """\
 qsan 1.0
@@ -313,6 +314,23 @@ def test_a_failure_is_shown_where_it_cannot_be_kept(project: pytest.Pytester) ->
             "E *could not be kept in *",
         ]
     )
+
+
+def test_no_error_while_a_failure_is_kept_takes_its_place(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from qsanc.testing.blocks import reproduction
+
+    too_deep = Diagnostic("QS008", Severity.ERROR, "nested too deep", None)
+    for error, said in ((QsanError([too_deep]), "QS008: nested too deep"), (ValueError("too large"), "too large")):
+
+        def keep(*given: object, error: Exception = error, **more: object) -> None:
+            raise error
+
+        monkeypatch.setattr(reproduction, "keep", keep)
+        done = project.runpytest_inprocess()
+        done.assert_outcomes(passed=2, failed=1)
+        done.stdout.fnmatch_lines(["error[[]QS703[]]: it stays up", f"*note: could not be kept in *: {said}"])
 
 
 GARBAGE = [

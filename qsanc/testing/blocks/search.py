@@ -226,7 +226,7 @@ class _Trial:
                     engine=self._engine,
                     chosen=self._options.chosen,
                 )
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, QsanError) as error:
                 not_kept = (Note(f"could not be kept in {folder}: {error}"),)
         help_ = "" if self.reproduction is None else f"qsanc test {self.reproduction}"
         shown = found.failure.diagnostic(
