@@ -33,13 +33,13 @@ def differences(values: Callable[[Floats], Floats], point: Floats) -> tuple[Floa
     resolve the function.
 
     Each derivative is taken with the two successive steps that agree best: with long steps the rule is off for
-    functions that turn fast, with short ones rounding is in the way. The estimate is the most that it is off from any
-    shorter step, beyond what rounding explains there.
+    functions that turn fast, with short ones rounding is in the way. The estimate is twice the most that it is off from
+    any shorter step, beyond what rounding explains there.
     """
     found = [_with_step(values, point, step) for step in _STEPS[:2]]
     (best, _), (fine, _) = found
     if (np.abs(best - fine) <= _AGREED * np.maximum(1.0, np.abs(best))).all():
-        return best, np.abs(best - fine)
+        return best, 2 * np.abs(best - fine)
     found += [_with_step(values, point, step) for step in _STEPS[2:]]
     slopes, rounding = (np.array(part) for part in zip(*found, strict=True))
     off = np.abs(np.diff(slopes, axis=0))
@@ -47,7 +47,7 @@ def differences(values: Callable[[Floats], Floats], point: Floats) -> tuple[Floa
     best = np.take_along_axis(slopes, chosen, axis=0)
     steps = np.arange(len(slopes)).reshape(-1, *(1 for _ in point.shape))
     beyond = np.where(steps > chosen, np.abs(best - slopes) - rounding, 0.0)
-    errors = np.maximum(beyond.max(axis=0), np.take_along_axis(off, chosen, axis=0)[0])
+    errors = 2 * np.maximum(beyond.max(axis=0), np.take_along_axis(off, chosen, axis=0)[0])
     resolved = errors <= _RESOLVED * np.maximum(1.0, np.abs(best[0]))
     return best[0], np.where(resolved, errors, np.inf)
 

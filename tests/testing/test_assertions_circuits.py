@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -351,3 +352,117 @@ def test_what_is_no_observable() -> None:
 def test_the_same_seed_draws_the_same_shots() -> None:
     first, second, other = (assert_distribution(GHZ, GHZ, seed=seed).p_value for seed in (1, 1, 2))
     assert first == second != other
+
+
+@pytest.mark.parametrize("wires", [[], [5], [0, 0], ["a"], [-1]])
+@pytest.mark.parametrize("expected", [[0.5, 0.5], [1.0], [3, 2], GHZ])
+def test_wires_that_cannot_be_read(wires: list[object], expected: object) -> None:
+    with pytest.raises(ValueError, match=r"wires are distinct ones of \[0, 1, 2\] and one at least, not \["):
+        assert_distribution(GHZ, expected, wires=wires)
+
+
+def test_numbers_have_no_wires_to_read_and_some_shots() -> None:
+    with pytest.raises(ValueError, match="wires are read of circuits, and both of these are numbers"):
+        assert_distribution([3, 4], [0.5, 0.5], wires=[0])
+    with pytest.raises(ValueError, match="of no shots at all"):
+        assert_distribution([0, 0], [0.5, 0.5])
+    with pytest.raises(ValueError, match="on 1 and 3 wires: name those that are read"):
+        assert_distribution(Bound(1), GHZ)
+    assert_distribution(Bound(1, (gate("h", 0),)), GHZ, wires=[0])
+    assert_distribution([40, 60], GHZ, wires=[2])
+
+
+@pytest.mark.parametrize(
+    ("tv", "error", "message"),
+    [
+        (0, ValueError, "tv lies between 0 and 1, not 0"),
+        (1.0, ValueError, "tv lies between 0 and 1, not 1"),
+        (math.nan, ValueError, "tv lies between 0 and 1, not nan"),
+        (None, TypeError, "tv is a number, not None"),
+        (0.95, ValueError, r"no law on 2 outcomes is 0\.95 away"),
+        (1e-9, ValueError, "so small a deviation takes"),
+    ],
+)
+def test_deviations_that_nothing_finds(tv: float, error: type[Exception], message: str) -> None:
+    for observed in (Bound(1, (gate("h", 0),)), [40, 60]):
+        with pytest.raises(error, match=message):
+            assert_distribution(observed, [0.5, 0.5], tv=tv)
+
+
+def test_the_largest_deviation_there_is_can_be_asked_for() -> None:
+    """1 - 0.5 and not more: a circuit of one wire, held to fair coins."""
+    assert assert_distribution(Bound(1, (gate("h", 0),)), [0.5, 0.5], tv=0.5).shots is not None
+    assert assert_distribution([9, 1], [0.75, 0.25], tv=0.75).shots_needed is not None
+    with pytest.raises(ValueError, match="away from this one"):
+        assert_distribution([9, 1], [0.75, 0.25], tv=0.7501)
+
+
+def test_the_power_of_two_samples_is_that_of_both() -> None:
+    evidence = assert_distribution([480, 520], [50000, 50001])
+    assert evidence.power.endswith("shots of each sample on; these are of 1000 and 100001")
+
+
+WRONG_OPTIONS = [
+    ({"shots": 0}, ValueError, "shots is a positive integer, not 0"),
+    ({"shots": 1.5}, TypeError, r"shots is an integer, not 1\.5"),
+    ({"seed": None}, TypeError, "seed is an integer, not None"),
+    ({"seed": 1 << 64}, ValueError, "seed is an integer from 0 on and below"),
+    ({"seed": -1}, ValueError, "seed is an integer from 0 on"),
+    ({"alpha": None}, TypeError, "alpha is a number, not None"),
+    ({"alpha": math.nan}, ValueError, "alpha lies between 0 and 1"),
+    ({"examples": 0}, ValueError, "there is an example at least"),
+]
+
+
+@pytest.mark.parametrize(("options", "error", "message"), WRONG_OPTIONS)
+def test_options_that_are_none(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    for call in (
+        lambda: assert_equivalent(GHZ, GHZ, **options),
+        lambda: assert_distribution(GHZ, GHZ, **options),
+        lambda: assert_expectation(GHZ, "Z0", 0.0, **options),
+    ):
+        with pytest.raises(error, match=message):
+            call()
+
+
+@pytest.mark.parametrize("tol", [math.nan, -1e-9, math.inf])
+def test_tolerances_that_are_none(tol: float) -> None:
+    wrong = Bound(3, (gate("rx", 0, angle=0.1),))
+    for call in (
+        lambda: assert_equivalent(GHZ, wrong, tol=tol),
+        lambda: assert_unitary(GHZ, tol=tol),
+        lambda: assert_state(GHZ, wrong, tol=tol),
+        lambda: assert_expectation(GHZ, "Z0", 0.0, tol=tol),
+    ):
+        with pytest.raises(ValueError, match="tol is a number from 0 on, not"):
+            call()
+    with pytest.raises(TypeError, match="tol is a number, not None"):
+        assert_equivalent(GHZ, wrong, tol=None)  # type: ignore[arg-type]
+
+
+def test_angles_and_values_that_are_no_numbers() -> None:
+    with pytest.raises(ValueError, match="gate 0: rx: the angle's constant is nan"):
+        assert_equivalent(Bound(1, (gate("rx", 0, angle=math.nan),)), Bound(1))
+    with pytest.raises(ValueError, match="expected is a finite number, not nan"):
+        assert_expectation(GHZ, "Z0", math.nan)
+    with pytest.raises(TypeError, match="delta is a number, not None"):
+        assert_expectation(GHZ, "Z0", 0.0, delta=None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="delta / 2 is a positive number, not nan"):
+        assert_expectation(GHZ, "Z0", 0.0, delta=math.nan)
+
+
+def test_what_is_no_unitary_has_no_equal() -> None:
+    for wrong in (np.zeros((2, 2)), np.diag([1.0, 2.0]), np.full((4, 4), np.nan)):
+        with pytest.raises(ValueError, match="the matrix is not unitary: inner products of its columns are off by"):
+            assert_equivalent(wrong, wrong)
+
+
+def test_states_that_are_too_large_are_refused() -> None:
+    for call in (
+        lambda: assert_state(Bound(40), [1, 0]),
+        lambda: assert_unitary(Bound(27)),
+        lambda: assert_distribution([1, 2], Bound(30)),
+        lambda: assert_expectation(Bound(27), "Z0", 1.0, tol=1e-9),
+    ):
+        with pytest.raises(ValueError, match="wires is too large: states are held up to 26 wires"):
+            call()

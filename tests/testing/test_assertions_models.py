@@ -26,6 +26,9 @@ circuit curved[n: nat](x: angle[n], y: real) on q: qubit[n] -> real[2] {
   rz(x[0] - y) q[1];
   return [expval(X(q[1])), expval(Z(q[0]) @ Y(q[1]))];
 }
+circuit fast(x: real, s: real) on q: qubit -> real { rx(s * x) q; return expval(Z(q)); }
+circuit faster(x: real) on q: qubit -> real { rx(exp(x)) q; return expval(Z(q)); }
+circuit rooted(x: real[2]) on q: qubit -> real { rx(sqrt(x[0]) + sqrt(x[1])) q; return expval(Z(q)); }
 circuit fixed on q: qubit -> real { h q; return expval(X(q)); }
 ansatz alone(t: angle) on q: qubit { ry(t) q; }
 """
@@ -84,15 +87,61 @@ def test_wrong_finite_differences_are_named(monkeypatch: pytest.MonkeyPatch) -> 
         assert_gradient(curved(), [0.3, 0.4], 0.7)
 
 
+def test_angles_that_turn_fast_raise_no_alarm() -> None:
+    fast = qsanc.compile(CURVED, "fast")
+    for speed in (50.0, 1000.0):
+        assert assert_gradient(fast, 0.3, speed, wrt=["x"]).method.endswith("finite differences")
+    assert assert_gradient(fast, 0.3, 1e8, wrt=["x"]).method.endswith("(not on x, which turns too fast for them)")
+    assert assert_gradient(fast, 0.3, 1000.0, wrt=["x"], tol=1e-13).method.partition("differences to within ")[2]
+    assert_gradient(qsanc.compile(CURVED, "faster"), 4.0)
+
+
+@pytest.mark.parametrize("way", [0, 1])
+def test_what_is_not_finite_is_a_failure_in_whatever_order(way: int) -> None:
+    rooted = qsanc.compile(CURVED, "rooted")
+    point = np.roll([0.0, 0.3], way)
+    with pytest.raises(CheckFailed, match=rf"by parameter-shift is -?inf on x\[{way}\]"):
+        assert_gradient(rooted, point)
+    with pytest.raises(CheckFailed, match="the circuit `rooted` is nan here, and has no gradient"):
+        assert_gradient(rooted, point - 1)
+    point = np.roll([1e-7, 0.3], way)
+    with pytest.raises(CheckFailed, match=rf"by finite differences is nan on x\[{way}\]"):
+        assert_gradient(rooted, point)
+
+
+def test_the_tolerance_of_gradients_is_the_one_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    larger = {step: weight * (1 + 3e-6) for step, weight in differences._WEIGHTS.items()}
+    monkeypatch.setattr(differences, "_WEIGHTS", larger)
+    circuit = qsanc.compile(CURVED, "fast")
+    off = assert_gradient(circuit, 0.3, 2.0, wrt=["x"]).deviation
+    assert off == pytest.approx(3e-6 * 2 * np.sin(0.6) * abs(np.random.default_rng(0).normal()), rel=1e-4)
+    assert_gradient(circuit, 0.3, 2.0, wrt=["x"], tol=1.05 * off)
+    with pytest.raises(CheckFailed, match=f"tolerance {0.95 * off:.3g}"):
+        assert_gradient(circuit, 0.3, 2.0, wrt=["x"], tol=0.95 * off)
+
+
 def test_what_has_no_gradient() -> None:
     with pytest.raises(ValueError, match="`curved` cannot be differentiated by `z`; there is x, y"):
         assert_gradient(curved(), [0.3, 0.4], 0.7, wrt=["z"])
+    with pytest.raises(ValueError, match="wrt names nothing"):
+        assert_gradient(curved(), [0.3, 0.4], 0.7, wrt=[])
+    with pytest.raises(TypeError, match=r"a NoneType has no gradient here: give a qsanc.Circuit or a qsanc.Model"):
+        assert_gradient(None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="seed is an integer, not None"):
+        assert_gradient(curved(), [0.3, 0.4], 0.7, seed=None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="tol is a number from 0 on, not nan"):
+        assert_gradient(curved(), [0.3, 0.4], 0.7, tol=float("nan"))
     with pytest.raises(ValueError, match="`alone` is an ansatz and has no result"):
         assert_gradient(qsanc.compile(CURVED, "alone"), 0.3)
     with pytest.raises(ValueError, match="`fixed` has nothing to be differentiated by"):
         assert_gradient(qsanc.compile(CURVED, "fixed"))
     with pytest.raises(qsanc.QsanError, match="needs"):
         assert_gradient(curved(), [0.3, 0.4])
+
+
+def test_a_model_of_records_needs_them(sentences: Model) -> None:
+    with pytest.raises(TypeError, match="a mean over records: give records and labels"):
+        assert_gradient(sentences)
 
 
 def test_the_laws_of_attention(sentences: Model) -> None:
@@ -147,6 +196,7 @@ def test_functions_of_records_have_the_laws_too() -> None:
         (lambda x: np.tril(x @ x.T, 1), {"mask": "causal", "rows": "free"}, "`no word sees a later one` is broken"),
         (lambda x: np.roll(plain(x), 1, axis=0), {}, "`weights follow the words`"),
         (lambda x: plain(x) * np.where(len(x) == 1, 0, 1), {}, "`word 0 alone attends to itself` is broken"),
+        (lambda x: plain(x) + 0j, {}, "of type complex128, which are no real numbers"),
         (lambda x: plain(x) / 0, {}, r"the weight at \[0, 0\] is inf"),
         (lambda x: plain(x)[1:], {}, r"the weights of 4 words are \[3, 4\], not \[4, 4\]"),
     ],
@@ -160,6 +210,11 @@ def test_broken_laws_are_named(weights: Any, options: dict[str, Any], message: s
 def test_what_has_no_laws_of_attention(root: Path) -> None:
     with pytest.raises(ValueError, match="a causal mask depends on the order"):
         assert_attention(causal, RECORD, mask="causal", order="equivariant")
+    options: list[dict[str, Any]] = [{"rows": "sum"}, {"mask": "padding"}, {"order": "free"}]
+    legal = ["'sum_to_one', 'free', not 'sum'", "'none', 'causal', not 'padding'", "'matters', not 'free'"]
+    for option, message in zip(options, legal, strict=True):
+        with pytest.raises(ValueError, match=f"{next(iter(option))} is one of .*{message}"):
+            assert_attention(plain, RECORD, **option)
     with pytest.raises(ValueError, match="without words"):
         assert_attention(plain, [])
     with pytest.raises(ValueError, match="load the model without shots"):

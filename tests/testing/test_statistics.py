@@ -219,3 +219,37 @@ def test_what_no_shots_can_find() -> None:
         shots_needed([0.5, 0.5], tv=0, alpha=1e-6)
     with pytest.raises(ValueError, match="alpha and power lie between 0 and 1"):
         shots_needed([0.5, 0.5], tv=0.1, alpha=0)
+
+
+def test_the_bound_of_several_settings_is_hoeffdings() -> None:
+    """2 exp(-2 off^2 / sum of width^2 / shots), by hand."""
+    one = Scored(np.array([30, 70]), np.array([1.0, -1.0]))
+    other = Scored(np.array([15, 5, 20]), np.array([0.5, 0.0, -1.0]))
+    mean = -0.4 + (7.5 - 20) / 40
+    expected = 2 * math.exp(-2 * 0.4**2 / (2.0**2 / 100 + 1.5**2 / 40))
+    assert math.isclose(mean_fits([one, other], mean + 0.4), expected, rel_tol=1e-9)
+    assert math.isclose(mean_fits([one, other], mean - 0.4), expected, rel_tol=1e-9)
+
+
+def test_the_shots_of_many_outcomes_are_as_the_module_says() -> None:
+    """With T half the quantile of Fisher's method and log 2 for each choice."""
+    threshold = stats.chi2.isf(1e-6, 6) / 2 + 3 * math.log(2)
+    short = math.sqrt(-math.log(0.05) / 2)
+    one = (math.sqrt(threshold / 2) + short) / 0.05
+    assert shots_needed([0.1, 0.2, 0.3, 0.4], tv=0.05, alpha=1e-6) == math.ceil(one**2)
+    two = (math.sqrt(2 * threshold) + math.sqrt(2) * short) / 0.05
+    assert shots_needed_for_same(4, tv=0.05, alpha=1e-6) == math.ceil(two**2)
+
+
+def test_more_shots_than_there_are_are_not_asked_for() -> None:
+    for ask in (
+        lambda: shots_needed([0.5, 0.5], tv=1e-9, alpha=1e-6),
+        lambda: shots_needed([0.2, 0.3, 0.5], tv=1e-9, alpha=1e-6),
+        lambda: shots_needed([1.0, 0.0, 0.0], tv=1e-13, alpha=1e-6),
+        lambda: shots_needed_for_same(4, tv=1e-9, alpha=1e-6),
+        lambda: shots_needed_for_mean([(-1, 1), (0, 1)], delta=1e-9, alpha=1e-6),
+    ):
+        with pytest.raises(ValueError, match=r"so small a deviation takes .* shots"):
+            ask()
+    with pytest.raises(ValueError, match="tv is a positive number, not nan"):
+        shots_needed([0.5, 0.5], tv=math.nan, alpha=1e-6)

@@ -68,6 +68,24 @@ def test_a_range_without_a_multiple_of_an_eighth_turn_has_angles_too(angle: floa
     assert 0.1 <= angle <= 0.2
 
 
+def test_the_ends_of_a_range_bound_its_multiples_too() -> None:
+    """Multiples of pi/4 that division counts in and multiplication puts outside."""
+    eighth = math.pi / 4
+    ends = [end for k in range(1, 400) for end in (math.nextafter(k * eighth, 0),)]
+    ends = [end for end in ends if math.floor(end / eighth) * eighth > end]
+    assert ends
+    for end in ends[:3]:
+        assert max(many(angles(min_value=end - 1, max_value=end), 40)) <= end
+        assert min(many(angles(min_value=-end, max_value=1 - end), 40)) >= -end
+
+
+def test_a_wide_range_has_few_multiples_and_those_near_zero() -> None:
+    drawn = many(angles(min_value=-1e9, max_value=1e9), 200)
+    assert any(abs(angle) > 1e6 for angle in drawn)
+    assert smallest(angles(min_value=-1e9, max_value=1e9), lambda angle: True) == 0
+    assert smallest(angles(min_value=1e6, max_value=1e9), lambda angle: True) < 1e6 + 1
+
+
 @given(st.data(), st.sampled_from([(), CHANNELS]))
 def test_modules_are_legal_and_read_back(data: st.DataObject, noise: tuple[str, ...]) -> None:
     module = data.draw(circuits(channels=noise))
