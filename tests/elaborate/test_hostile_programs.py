@@ -22,7 +22,8 @@ from qsanc.ir.verify_model import verify_program
 from qsanc.source import Source
 
 SECONDS = 60.0
-"""More than any of the programs below takes, on a slow and busy machine; those that grew without limit would take years."""
+"""More than any of the programs below takes, on a slow machine that is busy; those that grew without limit would take
+years."""
 
 
 T = TypeVar("T")
