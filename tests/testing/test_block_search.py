@@ -206,6 +206,15 @@ def test_what_is_kept_fails_by_itself(body: str, capsys: pytest.CaptureFixture[s
     assert kept(Path(".qsanc/failures")) == [outcome.reproduction], "a kept program's failure is not kept again"
 
 
+def test_what_is_kept_shows_its_circuits() -> None:
+    outcome = tried("property p(x: angle) { assert turned(x) ~= turned(x + 1); }", failures=Path(".qsanc/failures"))
+    assert outcome.reproduction is not None
+    head, _, _ = outcome.reproduction.read_text(encoding="utf-8").partition("qsan 1.0")
+    assert "// seed: 0" in head
+    assert "// 0: ─ry(0)─" in head
+    assert "// 0: ─ry(1)─" in head
+
+
 def test_unitaries_are_reduced_to_the_gates_that_matter() -> None:
     head = """qsan 1.0
     ansatz deep on q: qubit[3] { for i in 0..3 { h q[i]; t q[i]; } for i in 0..2 { cx q[i], q[i + 1]; } s q[1]; }

@@ -54,6 +54,8 @@ class Engine:
         self.backend: Backend = registry.load(backend)
         self.budget = cost_limit if self.backend.capabilities.billed else None
         self._kept: dict[Hashable, object] = {}
+        self.seen: list[CircuitModule] = []
+        """Circuits that were compiled, as they were written, in order."""
         if self.budget is not None and cost_limit <= 0:
             title = f"the backend {backend} costs money, and the cost limit is 0"
             raise QsanError([Diagnostic("QS802", Severity.ERROR, title, help="--cost-limit 5")])
@@ -62,6 +64,7 @@ class Engine:
         """The same backend with nothing kept, for programs that are soon forgotten."""
         other = copy(self)
         other._kept = {}
+        other.seen = []
         return other
 
     def context(self, seed: int) -> Context:
@@ -79,6 +82,7 @@ class Engine:
     def compile(self, result: Result) -> Called:
         """Compile what a call computes. Raises QsanError for what the backend cannot do."""
         outputs = ((result.name, result.value),) if result.value is not None else ()
+        self.seen += result.graph.modules
         function = result.graph.finish("call", outputs)
         program = Program(tuple(result.graph.modules), (function,), ())
         compiled = compile_program(program, self.backend)

@@ -37,6 +37,7 @@ def compiled(run: Execution, owner: Instance) -> Compiled:
     """The model on the engine's backend, compiled once."""
 
     def make() -> Compiled:
+        run.engine.seen += owner.modules
         program = Program(owner.modules, (owner.function,), (owner.model,))
         return compile_program(program, run.engine.backend)
 

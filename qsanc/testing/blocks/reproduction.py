@@ -21,6 +21,7 @@ from qsanc.elaborate.scope import Scope
 from qsanc.elaborate.sizes import Sizes
 from qsanc.elaborate.values import Interval
 from qsanc.ir.bound import Bound
+from qsanc.ir.draw import draw
 from qsanc.ir.ops import Array
 from qsanc.source import Source
 from qsanc.syntax import ast
@@ -43,6 +44,8 @@ Chosen: TypeAlias = tuple[tuple[str, float], ...]
 """Settings from outside, by name."""
 
 _SECONDS = 5.0
+_MOST_DRAWINGS = 4
+_MOST_DRAWN_GATES = 40
 
 
 def keep(
@@ -113,7 +116,15 @@ def _smallest(
         found = failure_alone(file, engine.fresh(), level)
         return found is not None and _numbers(found) == _numbers(alone)
 
-    return written_program(reduce_file(program, fails, seconds=_SECONDS), title=title, seed=seed)
+    smallest = reduce_file(program, fails, seconds=_SECONDS)
+    return written_program(smallest, title=title, seed=seed, drawings=_drawings(smallest, engine.fresh(), level))
+
+
+def _drawings(file: ast.File, engine: Engine, level: Level) -> list[str]:
+    """The circuits that a program runs, as far as they are small enough to be looked at."""
+    failure_alone(file, engine, level)
+    small = [module for module in engine.seen if sum(len(s.body) for s in module.segments) <= _MOST_DRAWN_GATES]
+    return [draw(module) for module in small[:_MOST_DRAWINGS]]
 
 
 def _samples(failure: Failure) -> bool:
