@@ -316,3 +316,14 @@ def test_a_block_that_no_arguments_satisfy_has_noticed(tmp_path: Path) -> None:
     fall = first_failure(case, Engine(), examples=5, seed=0)
     assert fall is not None
     assert fall.error == "no arguments satisfy what it assumes"
+
+
+def test_a_gate_that_only_six_qubits_have_is_not_passed_off_as_nothing(tmp_path: Path) -> None:
+    text = """qsan 1.0
+ansatz late[n: nat](x: angle[n]) on q: qubit[n] { for i in 0..n { ry(x[i]) q[i]; } if n >= 6 { cx q[0], q[5]; } }
+property undone(x: angle[2]) { assert late(x) >> inv(late(x)) ~= identity(2); }
+"""
+    suite, verdicts = judged(written(tmp_path, "late.qsan", text))
+    dropped = [v for v in verdicts if suite.mutants[v.number].before == "cx q[0], q[5];"]
+    assert dropped
+    assert {v.fate for v in dropped} == {"survived"}
