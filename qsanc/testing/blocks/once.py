@@ -60,12 +60,7 @@ def execute(
 
 
 def sample_seed(seed: int, name: str, values: Mapping[str, object]) -> int:
-    """The seed of the samples for these arguments: the same whenever they are tried, and another for others.
-
-    Without arguments it is the seed itself, so that a test can repeat what a property saw.
-    """
-    if not values:
-        return seed
+    """The seed of the samples for these arguments: the same whenever they are tried, and another for others."""
     text = repr([seed, name, *((key, _plain(value)) for key, value in values.items())])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest())
 

@@ -32,7 +32,7 @@ from qsanc.testing.blocks.arguments import Arguments
 from qsanc.testing.blocks.cases import Case
 from qsanc.testing.blocks.eager import literal
 from qsanc.testing.blocks.engine import Engine
-from qsanc.testing.blocks.once import Level, execute, sample_seed
+from qsanc.testing.blocks.once import Level, execute
 from qsanc.testing.blocks.verdict import Failure
 from qsanc.testing.reduce.alone import self_contained
 from qsanc.testing.reduce.circuits import reduce_pair
@@ -103,7 +103,6 @@ def _smallest(
     }
     block = case.item
     if _samples(failure):
-        seed = sample_seed(seed, block.name, values)
         block = _with_settings(block, {"seed": seed, **dict(chosen)})
     level = Level(seed)
     program = self_contained(case.module, block, known)
