@@ -9,7 +9,9 @@ last axis.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar, cast
+from dataclasses import dataclass
+from math import prod
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +20,61 @@ from qsanc.diagnostics import CompilerBug
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Array = NDArray[Any]
 Rows = tuple[str, ...]
 T = TypeVar("T")
 
 RECORD = "record"
+
+WASTE = 2
+"""Blocks are padded to one size as long as that makes no more than so many times their places, or `FEW` places."""
+FEW = 1 << 14
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Padded:
+    """The d by e blocks of row space (..., d, e) as one array [block, height, width]: where their rows lie in it.
+
+    `pairs`, `left` and `right` are the places of the rows of (..., d, e), (..., d) and (..., e), in the flat arrays of
+    blocks times height times width, blocks times height and blocks times width; None where they lie in order already.
+    """
+
+    blocks: int
+    height: int
+    width: int
+    pairs: Ints | None
+    left: Ints | None
+    right: Ints | None
+
+
+class Index:
+    """An array of ints that things are looked up by, with what was found out about it.
+
+    `increasing` says that each number is larger than the one before. `largest` is that of the numbers read as unsigned,
+    so that one below 0 exceeds all others; 0 where there are none.
+    """
+
+    __slots__ = ("_flat", "array", "increasing", "largest")
+
+    def __init__(self, array: Ints, *, increasing: bool = False) -> None:
+        self.array = array
+        self.increasing = increasing
+        self.largest = int(array.view(np.uint64).max()) if array.size else 0
+        self._flat: dict[int, Ints] = {}
+
+    def sums(self, values: Array, places: int) -> Array:
+        """out[place, :] = sum of values[..., :] where the index is that place: its axes are the leading ones."""
+        rest = values.shape[self.array.ndim :]
+        if self.increasing:
+            out = np.zeros((places, *rest))
+            out[self.array] = values
+            return out
+        width = prod(rest)
+        if width not in self._flat:
+            flat = self.array.reshape(-1)
+            self._flat[width] = flat if width == 1 else (flat[:, None] * width + np.arange(width)).reshape(-1)
+        total = np.bincount(self._flat[width], weights=values.reshape(-1), minlength=places * width)
+        return total.reshape(places, *rest)
 
 
 class Layout:
@@ -77,8 +130,12 @@ class Layout:
         """int64[row]: the row of rows[:depth] that each row belongs to; at depth 1 its record."""
         return self._once(
             ("owner", rows, depth),
-            lambda: np.repeat(np.arange(self.count(rows[:depth]), dtype=np.int64), self.widths(rows, depth)),
+            lambda: self.repeat(np.arange(self.count(rows[:depth]), dtype=np.int64), rows, depth),
         )
+
+    def repeat(self, x: Array, rows: Rows, depth: int) -> Array:
+        """x[owner]: each row of x, which belongs to rows[:depth], at all rows of its segment."""
+        return np.repeat(x, self.widths(rows, depth), axis=0)
 
     def place(self, rows: Rows) -> Ints:
         """int64[row]: the place of each row along the last axis, from 0."""
@@ -92,7 +149,7 @@ class Layout:
         """bool[pair]: whether j > s in the pair (s, j) of `rows`, which ends in one dim twice."""
         return self._once(
             ("future", rows),
-            lambda: self.place(rows) > self.place(rows[:-1])[self.owner(rows, len(rows) - 1)],
+            lambda: self.place(rows) > self.repeat(self.place(rows[:-1]), rows, len(rows) - 1),
         )
 
     def occupied(self, rows: Rows, depth: int) -> Ints | None:
@@ -105,6 +162,14 @@ class Layout:
         its numbers of rows and columns, and its first row in `rows`, in (..., d) and in (..., e).
         """
         return self._once(("blocks", rows), lambda: self._blocks(rows))
+
+    def padded(self, rows: Rows) -> Padded | None:
+        """Those blocks padded to the size of the largest, or None where that is more waste than it saves."""
+        return self._once(("padded", rows), lambda: self._padded(rows))
+
+    def index(self, array: Ints, *, increasing: bool = False) -> Index:
+        """What is known of these ints, which stay as they are; found out once, as long as it is the same array."""
+        return self._once(("index", id(array)), lambda: Index(array, increasing=increasing))
 
     def _once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
         if key not in self._known:
@@ -124,12 +189,31 @@ class Layout:
         if len(rows) == 1:
             return count
         depth = len(rows) - 1
-        return count - self.starts(rows, depth)[self.owner(rows, depth)]
+        return count - self.repeat(self.starts(rows, depth), rows, depth)
 
     def _right(self, rows: Rows) -> Ints:
-        left = self.owner(rows, len(rows) - 1)
-        parent = self.owner(rows[:-1], len(rows) - 2)[left]
-        return self.starts(rows[:-1], len(rows) - 2)[parent] + self.place(rows)
+        inner = rows[:-1]
+        return self._counted(self.repeat(self.starts(inner, len(inner) - 1), inner, len(inner) - 1), rows)
+
+    def _counted(self, first: Ints, rows: Rows) -> Ints:
+        """int64[row]: first[segment] + place, over the segments along the last axis."""
+        depth = len(rows) - 1
+        return np.arange(self.count(rows), dtype=np.int64) + self.repeat(first - self.starts(rows, depth), rows, depth)
+
+    def _padded(self, rows: Rows) -> Padded | None:
+        outer, left, right = rows[:-2], rows[:-1], (*rows[:-2], rows[-1])
+        heights, widths = self.widths(left, len(outer)), self.widths(right, len(outer))
+        blocks = len(heights)
+        height, width = int(heights.max(initial=0)), int(widths.max(initial=0))
+        if blocks * height * width > max(WASTE * self.count(rows), FEW):
+            return None
+        block = np.arange(blocks, dtype=np.int64)
+        at_left = None if (heights == height).all() else self._counted(block * height, left)
+        at_right = None if (widths == width).all() else self._counted(block * width, right)
+        if at_left is None and at_right is None:
+            return Padded(blocks, height, width, None, None, None)
+        rows_of_pairs = np.arange(blocks * height, dtype=np.int64) if at_left is None else at_left
+        return Padded(blocks, height, width, self._counted(rows_of_pairs * width, rows), at_left, at_right)
 
     def _occupied(self, rows: Rows, depth: int) -> Ints | None:
         widths = self.widths(rows, depth)

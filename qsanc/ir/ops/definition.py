@@ -21,6 +21,9 @@ from qsanc.ir.model import Attribute, Type
 Array: TypeAlias = NDArray[Any]
 Attributes: TypeAlias = Mapping[str, Attribute]
 
+SMALL = 1 << 12
+"""Elements that are repeated rather than seen through a view, which costs more to make."""
+
 
 class ShapeError(Exception):
     """The types or attributes of an operation do not fit; the message says how, in plain words."""
@@ -172,15 +175,13 @@ def segment_reduce(
     return out
 
 
-def scatter_add(index: Array, values: Array, places: int) -> Array:
-    """out[index[...], :] += values[..., :]: `index` has the leading axes of `values`, the rest is kept as it is."""
-    rest = values.shape[index.ndim :]
-    width = prod(rest)
-    flat = index.reshape(-1)
-    if width != 1:
-        flat = (flat[:, None] * width + np.arange(width)).reshape(-1)
-    total = np.bincount(flat, weights=values.reshape(-1), minlength=places * width)
-    return total.reshape(places, *rest)
+def filled(x: Array, shape: tuple[int, ...]) -> Array:
+    """x repeated to this shape: an array where it is small, and a view, which cannot be written to, where it is not."""
+    if prod(shape) > SMALL:
+        return np.broadcast_to(x, shape)
+    out = np.empty(shape, x.dtype)
+    out[...] = x
+    return out
 
 
 def column(rows: Array, static: int) -> Array:

@@ -21,7 +21,6 @@ from qsanc.ir.ops.definition import (
     expect_real,
     fail_at_run_time,
     is_batch_axis,
-    scatter_add,
 )
 from qsanc.ir.ops.elementwise import sigmoid
 
@@ -46,12 +45,13 @@ def _gather_infer(types: Sequence[Type], attributes: Attributes) -> tuple[Type, 
 
 
 def _gather(call: Call, layout: Layout, x: Sequence[Array]) -> tuple[Array, ...]:
-    _inside(x[1], len(x[0]))
-    return (x[0][x[1]],)
+    if layout.index(x[1]).largest >= len(x[0]):
+        _inside(x[1], len(x[0]))
+    return (np.asarray(x[0].take(x[1], axis=0)),)
 
 
 def _gather_back(k: int, call: Call, layout: Layout, x: Sequence[Array], y: Array, y_bar: Array) -> Array:
-    return scatter_add(x[1], y_bar, len(x[0]))
+    return layout.index(x[1]).sums(y_bar, len(x[0]))
 
 
 # pick: y[row, a] = x[row, a, index[row]]; x_bar[row, a, c] = y_bar[row, a] where c = index[row], else 0

@@ -104,7 +104,16 @@ def _distinct_infer(types: Sequence[Type], attributes: Attributes) -> tuple[Type
 
 
 def _distinct(call: Call, layout: Layout, x: Sequence[Array]) -> tuple[Array, ...]:
-    values, places = np.unique(x[0].reshape(-1), return_inverse=True)
+    given = x[0].reshape(-1)
+    order = np.argsort(given)
+    ordered = given[order]
+    first = np.empty(len(given), dtype=np.bool_)
+    first[:1] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    places = np.empty(len(given), dtype=np.int64)
+    places[order] = np.cumsum(first) - 1
+    values = ordered[first]
+    layout.index(values, increasing=True)
     return (values, places.reshape(x[0].shape))
 
 

@@ -16,9 +16,11 @@ from qsanc.ir.ops.definition import (
     OpDef,
     ShapeError,
     array_axis,
+    array_shape,
     column,
     expect_inputs,
     expect_real,
+    filled,
     integer,
     segment_reduce,
     segment_sum,
@@ -67,11 +69,9 @@ def _spread_back_out(call: Call, layout: Layout, g: Array) -> Array:
     """Each entry of the reduced array at all the places it was reduced from."""
     value, axis = call.inputs[0], _axis(call)
     if _runs_along_tokens(call):
-        return np.asarray(g[layout.owner(value.rows, axis)])
-    at = array_axis(value, axis)
-    length = value.static[axis - len(value.rows)]
-    wide = np.expand_dims(g, at)
-    return np.broadcast_to(wide, (*wide.shape[:at], length, *wide.shape[at + 1 :]))
+        return layout.repeat(g, value.rows, axis)
+    wide = np.asarray(g)[(slice(None),) * array_axis(value, axis) + (None,)]
+    return filled(wide, array_shape(value, layout))
 
 
 def _sum_infer(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:

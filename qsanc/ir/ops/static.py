@@ -21,6 +21,7 @@ from qsanc.ir.ops.definition import (
     axes_of,
     expect_inputs,
     expect_real,
+    filled,
     integer,
     segment_sum,
     size,
@@ -80,12 +81,13 @@ def _broadcast(call: Call, layout: Layout, x: Sequence[Array]) -> tuple[Array, .
     if not source.rows and target.rows:
         value = value[None]
     elif len(source.rows) < len(target.rows):
-        value = value[layout.owner(target.rows, len(source.rows))]
+        value = layout.repeat(value, target.rows, len(source.rows))
     if len(source.static) < len(target.static):
         ones = (1,) * (len(target.static) - len(source.static))
         rows = 1 if target.rows else 0
         value = value.reshape(*value.shape[:rows], *ones, *source.static)
-    return (np.broadcast_to(value, array_shape(target, layout)),)
+    shape = array_shape(target, layout)
+    return (value if value.shape == shape else filled(value, shape),)
 
 
 def _broadcast_back(k: int, call: Call, layout: Layout, x: Sequence[Array], y: Array, y_bar: Array) -> Array:
@@ -241,7 +243,7 @@ def _matmul_sizes(call: Call) -> tuple[int, int, int]:
 def _right_rows(call: Call, layout: Layout, z: Array) -> Array:
     """The right factor [row, k, b] of each row of the left one."""
     rows, given = call.inputs[0].rows, call.inputs[1].rows
-    return z if rows == given else z[layout.owner(rows, len(given))]
+    return z if rows == given else layout.repeat(z, rows, len(given))
 
 
 def _matmul(call: Call, layout: Layout, x: Sequence[Array]) -> tuple[Array, ...]:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from qsanc.ir.layout import RECORD, Layout
+from qsanc.ir.layout import RECORD, Layout, Padded
 from qsanc.ir.model import Type
 from qsanc.ir.ops.definition import (
     Array,
@@ -84,8 +84,8 @@ def _spread_infer(types: Sequence[Type], attributes: Attributes) -> tuple[Type, 
 def _spread(call: Call, layout: Layout, x: Sequence[Array]) -> tuple[Array, ...]:
     rows = call.results[0].rows
     if call.attributes["side"] == "left":
-        return (x[0][layout.owner(rows, len(rows) - 1)],)
-    return (x[0][layout.right(rows)],)
+        return (layout.repeat(x[0], rows, len(rows) - 1),)
+    return (x[0].take(layout.right(rows), axis=0),)
 
 
 def _spread_back(k: int, call: Call, layout: Layout, x: Sequence[Array], y: Array, y_bar: Array) -> Array:
@@ -120,28 +120,70 @@ def _attend_infer(types: Sequence[Type], attributes: Attributes) -> tuple[Type, 
 def _attend(call: Call, layout: Layout, x: Sequence[Array]) -> tuple[Array, ...]:
     w, v = call.inputs
     values = x[1].reshape(len(x[1]), size(v))
-    out = np.empty((layout.count(w.rows[:-1]), values.shape[1]))
-    for m, n, pair, left, right in layout.blocks(w.rows):
-        np.matmul(x[0][pair : pair + m * n].reshape(m, n), values[right : right + n], out=out[left : left + m])
+    if (space := layout.padded(w.rows)) is not None:
+        out = _packed(np.matmul(_weights(x[0], space), _right(values, space)), space.left)
+    else:
+        out = np.empty((layout.count(w.rows[:-1]), values.shape[1]))
+        for m, n, pair, left, right in layout.blocks(w.rows):
+            np.matmul(x[0][pair : pair + m * n].reshape(m, n), values[right : right + n], out=out[left : left + m])
     return (out.reshape(len(out), *v.static),)
 
 
 def _attend_back(k: int, call: Call, layout: Layout, x: Sequence[Array], y: Array, y_bar: Array) -> Array:
     w, v = call.inputs
     width = size(v)
-    g = y_bar.reshape(len(y_bar), width)
+    g, values = y_bar.reshape(len(y_bar), width), x[1].reshape(len(x[1]), width)
+    space = layout.padded(w.rows)
     if k == 0:
-        values = x[1].reshape(len(x[1]), width)
+        if space is not None:
+            products = np.matmul(_left(g, space), _right(values, space).swapaxes(1, 2)).reshape(-1)
+            return products if space.pairs is None else products.take(space.pairs)
         w_bar = np.empty(x[0].shape)
         for m, n, pair, left, right in layout.blocks(w.rows):
             block = w_bar[pair : pair + m * n].reshape(m, n)
             np.matmul(g[left : left + m], values[right : right + n].T, out=block)
         return w_bar
+    if space is not None:
+        products = np.matmul(_weights(x[0], space).swapaxes(1, 2), _left(g, space))
+        return _packed(products, space.right).reshape(x[1].shape)
     v_bar = np.empty((len(x[1]), width))
     for m, n, pair, left, right in layout.blocks(w.rows):
         block = x[0][pair : pair + m * n].reshape(m, n)
         np.matmul(block.T, g[left : left + m], out=v_bar[right : right + n])
     return v_bar.reshape(x[1].shape)
+
+
+def _weights(w: Array, space: Padded) -> Array:
+    """[block, height, width], with 0 outside the blocks."""
+    if space.pairs is not None:
+        wide = np.zeros(space.blocks * space.height * space.width)
+        wide[space.pairs] = w
+        w = wide
+    return w.reshape(space.blocks, space.height, space.width)
+
+
+def _left(rows: Array, space: Padded) -> Array:
+    return _wide(rows, space.left, space.blocks, space.height)
+
+
+def _right(rows: Array, space: Padded) -> Array:
+    return _wide(rows, space.right, space.blocks, space.width)
+
+
+def _wide(rows: Array, places: Array | None, blocks: int, length: int) -> Array:
+    """[block, length, place of a row], with 0 outside the blocks."""
+    width = rows.shape[1]
+    if places is not None:
+        wide = np.zeros((blocks * length, width))
+        wide[places] = rows
+        rows = wide
+    return rows.reshape(blocks, length, width)
+
+
+def _packed(blocks: Array, places: Array | None) -> Array:
+    """The rows inside the blocks, from [block, length, place of a row]."""
+    rows = blocks.reshape(blocks.shape[0] * blocks.shape[1], blocks.shape[2])
+    return rows if places is None else rows.take(places, axis=0)
 
 
 # causal: y[s, j] = x[s, j] where j <= s, else fill; x_bar = y_bar there, else 0
@@ -185,7 +227,7 @@ def _inverse_totals(call: Call, layout: Layout, x: Array) -> Array:
     rows = call.inputs[0].rows
     total = segment_sum(x, layout, rows, len(rows) - 1)
     inverse = np.divide(1.0, total, out=np.zeros_like(total), where=total != 0.0)
-    return np.asarray(inverse[layout.owner(rows, len(rows) - 1)])
+    return layout.repeat(inverse, rows, len(rows) - 1)
 
 
 def _normalize(call: Call, layout: Layout, x: Sequence[Array]) -> tuple[Array, ...]:
@@ -194,8 +236,10 @@ def _normalize(call: Call, layout: Layout, x: Sequence[Array]) -> tuple[Array, .
 
 def _normalize_back(k: int, call: Call, layout: Layout, x: Sequence[Array], y: Array, y_bar: Array) -> Array:
     rows = call.inputs[0].rows
-    along = segment_sum(y_bar * y, layout, rows, len(rows) - 1)[layout.owner(rows, len(rows) - 1)]
-    return (y_bar - along) * _inverse_totals(call, layout, x[0])
+    along = layout.repeat(segment_sum(y_bar * y, layout, rows, len(rows) - 1), rows, len(rows) - 1)
+    np.subtract(y_bar, along, out=along)
+    along *= _inverse_totals(call, layout, x[0])
+    return along
 
 
 TOKENS: Mapping[str, OpDef] = MappingProxyType(
