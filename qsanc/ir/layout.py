@@ -176,6 +176,9 @@ class Layout:
             self._known[key] = make()
         return cast(T, self._known[key])
 
+    def _numbers(self, rows: Rows) -> Ints:
+        return np.arange(self.count(rows), dtype=np.int64)
+
     def _widths(self, rows: Rows, depth: int) -> Ints:
         if rows[0] != RECORD or not 1 <= depth <= len(rows):
             raise CompilerBug(f"row space {rows} has no segments at depth {depth}")
@@ -185,7 +188,7 @@ class Layout:
         return product if depth == 1 else product[self.owner(rows[:depth], 1)]
 
     def _place(self, rows: Rows) -> Ints:
-        count = np.arange(self.count(rows), dtype=np.int64)
+        count = self._numbers(rows)
         if len(rows) == 1:
             return count
         depth = len(rows) - 1
@@ -198,7 +201,7 @@ class Layout:
     def _counted(self, first: Ints, rows: Rows) -> Ints:
         """int64[row]: first[segment] + place, over the segments along the last axis."""
         depth = len(rows) - 1
-        return np.arange(self.count(rows), dtype=np.int64) + self.repeat(first - self.starts(rows, depth), rows, depth)
+        return self._numbers(rows) + self.repeat(first - self.starts(rows, depth), rows, depth)
 
     def _padded(self, rows: Rows) -> Padded | None:
         outer, left, right = rows[:-2], rows[:-1], (*rows[:-2], rows[-1])

@@ -21,6 +21,7 @@ The vocabulary. Each operation is a row of `ir.ops`: result type, evaluation, re
     layernorm %x                              over the last static axis: zero mean, unit variance
     reshape %x {axes}                         new static axes, same row space
     concat %x, %y, ... {axis}                 along a static axis
+    stack %x, %y, ... {axis}                  equal types along a new static axis, at this place among the axes
     select %x {axis, index}                   one static place of a static axis, which vanishes
     slice %x {axis, start, stop}              a static stretch of a static axis
     token %x {index}                          one token of the last run-time axis; negative counts from the end

@@ -113,6 +113,7 @@ REFERENCE: Mapping[str, Reference] = {
     "layernorm": lambda a, t, n, x: _layernorm(x),
     "reshape": lambda a, t, n, x: x.reshape((*x.shape[: x.ndim - len(t[0].static)], *a["axes"])),
     "concat": lambda a, t, n, *x: np.concatenate(x, axis_in_record(a, t)),
+    "stack": lambda a, t, n, *x: np.stack(x, axis_in_record(a, t)),
     "select": lambda a, t, n, x: np.take(x, a["index"], axis_in_record(a, t)),
     "slice": lambda a, t, n, x: np.take(x, range(a["start"], a["stop"]), axis_in_record(a, t)),
     "token": lambda a, t, n, x: np.take(x, a["index"], len(t[0].rows) - 2),

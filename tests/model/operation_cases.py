@@ -85,6 +85,8 @@ def types_for(name: str, draw: Draw) -> tuple[tuple[Type, ...], dict[str, Attrib
         case "concat":
             parts = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
             return tuple(Type("real", (*rows, *more[:place], n, *more[place + 1 :])) for n in parts), {"axis": axis}
+        case "stack":
+            return (value,) * draw(st.integers(1, 3)), {"axis": len(rows) + draw(st.integers(0, len(static)))}
         case "select":
             return (wide,), {"axis": axis, "index": draw(st.integers(0, more[place] - 1))}
         case "slice":

@@ -149,6 +149,8 @@ REFUSED = [
     ("layernorm", ("real[record]",), {}, "needs a static axis"),
     ("reshape", ("real[record, 2, 3]",), {"axes": (5,)}, "[2, 3] has 6 elements and [5] has 5"),
     ("concat", ("real[2, 3]", "real[2, 4]"), {"axis": 0}, "cannot join real[2, 3] and real[2, 4]"),
+    ("stack", ("real[2]", "real[3]"), {"axis": 0}, "these are real[2] and real[3]"),
+    ("stack", ("real[record, 2]",), {"axis": 0}, "a new axis of real[record, 2] has no place 0"),
     ("select", ("real[3]",), {"axis": 0, "index": 3}, "place 3 is outside an axis of length 3"),
     ("slice", ("real[3]",), {"axis": 0, "start": 2, "stop": 4}, "the stretch 2..4 is outside an axis of length 3"),
     ("token", ("real[record, 3]",), {"index": 0}, "needs a run-time axis beside record"),

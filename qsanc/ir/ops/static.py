@@ -159,6 +159,32 @@ def _array_axis(call: Call) -> int:
     return array_axis(call.inputs[0], axis)
 
 
+# stack: y = x_0, x_1, ... along a new static axis at place `axis`; x_bar_k = y_bar at place k of it
+
+
+def _stack_infer(types: Sequence[Type], attributes: Attributes) -> tuple[Type, ...]:
+    if not types:
+        raise ShapeError("`stack` needs at least one value")
+    first, axis = types[0], integer("stack", attributes, "axis")
+    if not len(first.rows) <= axis <= len(first.axes):
+        raise ShapeError(f"`stack`: a new axis of {first} has no place {axis} among its static ones")
+    for value in types:
+        if value != first:
+            raise ShapeError(f"`stack` takes values of one type, and these are {first} and {value}")
+    return (Type(first.kind, (*first.axes[:axis], len(types), *first.axes[axis:])),)
+
+
+def _stack(call: Call, layout: Layout, x: Sequence[Array]) -> tuple[Array, ...]:
+    stacked, axis = np.array(x), _array_axis(call)
+    if not axis:
+        return (stacked,)
+    return (np.ascontiguousarray(stacked.transpose(*range(1, axis + 1), 0, *range(axis + 1, stacked.ndim))),)
+
+
+def _stack_back(k: int, call: Call, layout: Layout, x: Sequence[Array], y: Array, y_bar: Array) -> Array:
+    return np.asarray(y_bar[(slice(None),) * _array_axis(call) + (k,)])
+
+
 # select: y = x[.., index, ..]; x_bar = y_bar at that place, 0 elsewhere
 
 
@@ -286,6 +312,7 @@ STATIC: Mapping[str, OpDef] = MappingProxyType(
         "broadcast": OpDef(_broadcast_infer, _broadcast, _broadcast_back, rowwise=True),
         "reshape": OpDef(_reshape_infer, _reshape, _reshape_back, rowwise=True),
         "concat": OpDef(_concat_infer, _concat, _concat_back, rowwise=True),
+        "stack": OpDef(_stack_infer, _stack, _stack_back, rowwise=True),
         "select": OpDef(_select_infer, _select, _select_back, rowwise=True),
         "slice": OpDef(_slice_infer, _slice, _slice_back, rowwise=True),
         "matmul": OpDef(_matmul_infer, _matmul, _matmul_back, rowwise=True),

@@ -137,7 +137,7 @@ def _attend_back(k: int, call: Call, layout: Layout, x: Sequence[Array], y: Arra
     if k == 0:
         if space is not None:
             products = np.matmul(_left(g, space), _right(values, space).swapaxes(1, 2)).reshape(-1)
-            return products if space.pairs is None else products.take(space.pairs)
+            return np.asarray(products if space.pairs is None else products.take(space.pairs))
         w_bar = np.empty(x[0].shape)
         for m, n, pair, left, right in layout.blocks(w.rows):
             block = w_bar[pair : pair + m * n].reshape(m, n)

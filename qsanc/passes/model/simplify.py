@@ -4,6 +4,8 @@ pow(x, 1) = x            pow(x, 2) = x x          x + 0 = 0 + x = x       x - 0 
 x 1 = 1 x = x            x / 1 = x                neg(neg x) = x
 concat(x) = x            slice of all = x         reshape and broadcast to the same axes = x
 reshape(reshape x) = reshape x                    broadcast(broadcast x) = broadcast x
+select(x) = reshape x along an axis of length 1
+concat(reshape x, reshape y, ...) = stack(x, y, ...) where each is given the axis of length 1 that is joined
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from qsanc.ir.model import Attribute, Function, Operation
+from qsanc.ir.model import Attribute, Function, Operation, Type
 from qsanc.passes.model.graph import Graph, Modules, Rename, rebuilt
 
 
@@ -23,7 +25,18 @@ class _Writer:
         self.made = made
 
     def add(self, operation: Operation, name: str, *inputs: int) -> int:
-        number = self.graph.add(name, inputs, operation.attributes if name == operation.name else (), operation.span)
+        same = name == operation.name or name == "stack"
+        return self._made(self.graph.add(name, inputs, operation.attributes if same else (), operation.span))
+
+    def reshaped(self, operation: Operation, number: int, kind: Type) -> int:
+        """The value with the static axes of this type, by one reshape at most."""
+        inner = self.operand(number, "reshape")
+        source = number if inner is None else inner
+        if self.graph.types[source] == kind:
+            return source
+        return self._made(self.graph.add("reshape", (source,), (("axes", kind.static),), operation.span))
+
+    def _made(self, number: int) -> int:
         self.made[number] = self.graph.body[-1]
         return number
 
@@ -40,6 +53,12 @@ class _Writer:
         made = self.made.get(number)
         value = made.attribute("value") if made is not None and made.name == "constant" else None
         return None if isinstance(value, tuple) else value
+
+
+def _integer(operation: Operation, name: str) -> int:
+    value = operation.attribute(name)
+    assert isinstance(value, int)
+    return value
 
 
 Rule = Callable[[_Writer, Operation, tuple[int, ...]], "int | None"]
@@ -73,6 +92,25 @@ def _last_one_counts(writer: _Writer, operation: Operation, x: tuple[int, ...]) 
     return None if inner is None else writer.add(operation, operation.name, inner)
 
 
+def _only_place(writer: _Writer, operation: Operation, x: tuple[int, ...]) -> int | None:
+    before = writer.graph.types[x[0]]
+    if before.axes[_integer(operation, "axis")] != 1:
+        return None
+    return writer.reshaped(operation, x[0], operation.types[0])
+
+
+def _joined(writer: _Writer, operation: Operation, x: tuple[int, ...]) -> int | None:
+    if (alone := _all_of_it(writer, operation, x)) is not None:
+        return alone
+    axis = _integer(operation, "axis")
+    parts = [writer.operand(number, "reshape") for number in x]
+    for number, part in zip(x, parts, strict=True):
+        axes = writer.graph.types[number].axes
+        if part is None or axes[axis] != 1 or writer.graph.types[part].axes != (*axes[:axis], *axes[axis + 1 :]):
+            return None
+    return writer.add(operation, "stack", *(part for part in parts if part is not None))
+
+
 def _all_of_it(writer: _Writer, operation: Operation, x: tuple[int, ...]) -> int | None:
     return x[0] if len(x) == 1 and writer.graph.types[x[0]] == operation.types[0] else None
 
@@ -87,7 +125,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "neg": _twice_is_nothing,
         "reshape": _last_one_counts,
         "broadcast": _last_one_counts,
-        "concat": _all_of_it,
+        "concat": _joined,
+        "select": _only_place,
         "slice": _all_of_it,
     }
 )
