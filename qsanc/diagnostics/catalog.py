@@ -67,6 +67,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "QS810": "no backend has this name",
         "QS811": "two packages offer one backend",
         "QS812": "a backend lacks a package that it needs",
+        "QS813": "there is no native code",
         "QS901": "the data file cannot be read",
         "QS902": "unknown data format",
         "QS903": "data file too large",

@@ -1,0 +1,63 @@
+"""What a build depends on, and its hash: nothing here imports numba."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sys
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from qsanc.fast.cache import Unusable
+from qsanc.fast.library import Library
+
+COMPILERS = ("numba", "llvmlite")
+
+
+@cache
+def versions() -> Mapping[str, str]:
+    """The versions of what compiles. Raises Unusable where it is not installed."""
+    if sys.maxsize < 2**32 or sys.implementation.name != "cpython":
+        raise Unusable("kernels are compiled for CPython on 64-bit machines alone")
+    try:
+        return {name: version(name) for name in COMPILERS}
+    except PackageNotFoundError as missing:
+        raise Unusable(f"{missing.name} is not installed") from None
+
+
+@cache
+def machine() -> str:
+    """The processor that code is made for: its name and all that it can do."""
+    import llvmlite.binding as llvm
+
+    features = llvm.get_host_cpu_features().flatten()
+    return f"{llvm.get_process_triple()} {llvm.get_host_cpu_name()} {features}"
+
+
+def key_of(library: Library) -> str:
+    """The key of a library's build on this machine. Raises Unusable where nothing can be compiled."""
+    found = versions()
+    own = Path(__file__)
+    sources = [source_of(library), *(own.with_name(f"{name}.py") for name in ("build", "entry", "signature"))]
+    digest = hashlib.sha256()
+    for part in (
+        library.name,
+        *(f"{name} {number}" for name, number in found.items()),
+        platform.python_version(),
+        sys.abiflags if sys.platform != "win32" else "",
+        machine(),
+        *(hashlib.sha256(path.read_bytes()).hexdigest() for path in sources),
+    ):
+        digest.update(part.encode() + b"\0")
+    return digest.hexdigest()[:32]
+
+
+def source_of(library: Library) -> Path:
+    """The file of a library's module. Raises Unusable where it has none."""
+    module = sys.modules.get(library.module or "")
+    file = getattr(module, "__file__", None)
+    if module is None or file is None or module.__name__ == "__main__":
+        raise Unusable(f"the library {library.name} stands in no module that can be imported")
+    return Path(file)
