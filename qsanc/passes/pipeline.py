@@ -1,7 +1,7 @@
 """Pipelines: what runs, in which order, on one screen.
 
-O0 leaves the circuit as it was written. O1 tidies up neighbours. O2 also looks past commuting gates and removes what no
-result can see. Decomposition depends on the backend: `towards(gates)` is appended by the driver.
+O0 leaves the circuit as it was written. O1 tidies up neighbours. O2 also looks past commuting gates, removes what no
+result can see, and reduces gates to what they do to the states that they meet. Decomposition depends on the backend: `towards(gates)` is appended by the driver.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from qsanc.passes.commute import Commute
 from qsanc.passes.decompose import decompose
 from qsanc.passes.equal import difference
 from qsanc.passes.fold import fold
+from qsanc.passes.known import known
 from qsanc.passes.lightcone import lightcone
 from qsanc.passes.merge import merge
 
@@ -37,11 +38,12 @@ FOLD = Pass("fold", fold)
 CANCEL = Pass("cancel", cancel)
 MERGE = Pass("merge", merge)
 COMMUTE = Pass("commute", Commute())
+KNOWN = Pass("known", known, keeps="results")
 LIGHTCONE = Pass("lightcone", lightcone, keeps="results")
 
 O0: Pipeline = ()
 O1: Pipeline = (FOLD, CANCEL, MERGE, FOLD, CANCEL)
-O2: Pipeline = (LIGHTCONE, FOLD, COMMUTE, FOLD, COMMUTE, LIGHTCONE)
+O2: Pipeline = (LIGHTCONE, KNOWN, FOLD, COMMUTE, KNOWN, FOLD, COMMUTE, LIGHTCONE)
 
 
 def towards(gates: frozenset[str]) -> Pass:

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from qsanc.ir.circuit import CircuitModule
 from qsanc.passes.decompose import decompose
 from qsanc.passes.lightcone import dead_slots, outside
-from qsanc.passes.pipeline import CANCEL, COMMUTE, FOLD, LIGHTCONE, MERGE, O1, O2, Pipeline, run
+from qsanc.passes.pipeline import CANCEL, COMMUTE, FOLD, KNOWN, LIGHTCONE, MERGE, O1, O2, Pipeline, run
 from qsanc.testing.strategies import circuits
 
 FEW = ("h", "x", "s", "si", "rx", "rz", "cx", "cz", "rzz", "crz", "swap")
 PIPELINES: dict[str, Pipeline] = {
-    **{step.name: (step,) for step in (FOLD, CANCEL, MERGE, COMMUTE, LIGHTCONE)},
+    **{step.name: (step,) for step in (FOLD, CANCEL, MERGE, COMMUTE, KNOWN, LIGHTCONE)},
     "O1": O1,
     "O2": O2,
 }

@@ -22,6 +22,7 @@ from qsanc.passes.pipeline import (
     CANCEL,
     COMMUTE,
     FOLD,
+    KNOWN,
     LIGHTCONE,
     MERGE,
     O0,
@@ -45,7 +46,7 @@ GATE_SETS = {
     "crz": {"h", "rz", "crz"},
 }
 PIPELINES: dict[str, Pipeline] = {
-    **{step.name: (step,) for step in (FOLD, CANCEL, MERGE, COMMUTE, LIGHTCONE)},
+    **{step.name: (step,) for step in (FOLD, CANCEL, MERGE, COMMUTE, KNOWN, LIGHTCONE)},
     "O1": O1,
     "O2": O2,
     "O2 portable": (*O2, towards(frozenset(GATE_SETS["portable"]))),
