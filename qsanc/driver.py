@@ -15,6 +15,7 @@ from types import MappingProxyType
 from qsanc.check.module import Module
 from qsanc.diagnostics import Diagnostic, QsanError, Severity
 from qsanc.elaborate import check_all, elaborate
+from qsanc.fast import OFF, Tier
 from qsanc.ir.circuit import CircuitModule
 from qsanc.ir.program import Program
 from qsanc.passes.findings import findings
@@ -27,12 +28,16 @@ PIPELINES = MappingProxyType({"O0": O0, "O1": O1, "O2": O2})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """A program in the gates of one backend, with an executable for each of its circuit modules by name."""
+    """A program in the gates of one backend, with an executable for each of its circuit modules by name.
+
+    `tier` is the one that the executables were given.
+    """
 
     program: Program
     executables: Mapping[str, Executable]
     capabilities: Capabilities
     warnings: tuple[Diagnostic, ...] = ()
+    tier: Tier = OFF
 
 
 def compile_entry(
@@ -47,15 +52,18 @@ def compile_entry(
     verify: bool = False,
     shots: int | None = None,
     independent: bool = False,
+    tier: Tier = OFF,
 ) -> Compiled:
     """Compile the model or circuit `entry` of a checked file for `backend`.
 
     `sizes`, `data_sizes` and `shapes` are those of `elaborate`. With `verify` every pass is tested on random bindings;
-    with `independent` equal tokens are not computed once but each by itself. Raises QsanError with all that the first
-    failing phase finds; target diagnostics are those of the last one.
+    with `independent` equal tokens are not computed once but each by itself. `tier` says whether native code runs.
+    Raises QsanError with all that the first failing phase finds; target diagnostics are those of the last one.
     """
     program, warnings = elaborate(module, entry=entry, sizes=sizes, data_sizes=data_sizes, shapes=shapes)
-    compiled = compile_program(program, backend, level=level, verify=verify, shots=shots, independent=independent)
+    compiled = compile_program(
+        program, backend, level=level, verify=verify, shots=shots, independent=independent, tier=tier
+    )
     return replace(compiled, warnings=(*warnings, *compiled.warnings))
 
 
@@ -67,6 +75,7 @@ def compile_program(
     verify: bool = False,
     shots: int | None = None,
     independent: bool = False,
+    tier: Tier = OFF,
 ) -> Compiled:
     """`compile_entry` from elaboration on."""
     program = optimise(program, level, verify=verify, independent=independent)
@@ -74,8 +83,8 @@ def compile_program(
     found = [diagnostic for circuit in program.modules for diagnostic in backend.check(circuit, shots=shots)]
     if any(diagnostic.is_error for diagnostic in found):
         raise QsanError(found)
-    executables = {circuit.name: backend.lower(circuit) for circuit in program.modules}
-    return Compiled(program, executables, backend.capabilities, tuple(found))
+    executables = {circuit.name: backend.lower(circuit, tier=tier) for circuit in program.modules}
+    return Compiled(program, executables, backend.capabilities, tuple(found), tier)
 
 
 def check(module: Module, *, sizes: Mapping[str, int | float] | None = None) -> tuple[Diagnostic, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qsanc.diagnostics import Diagnostic, Severity
+from qsanc.fast import OFF, Tier
 from qsanc.ir.circuit import Channel, CircuitModule, State
 from qsanc.ir.gates import GATES
 from qsanc.target import Capabilities, ResultKind
@@ -57,8 +58,8 @@ class NumpyBackend:
             found.append(_error("QS801", f"the backend `numpy` takes 1 to {_MAX_SHOTS} shots, not {shots}"))
         return tuple(found)
 
-    def lower(self, module: CircuitModule) -> NumpyExecutable:
-        return NumpyExecutable(module)
+    def lower(self, module: CircuitModule, *, tier: Tier = OFF) -> NumpyExecutable:
+        return NumpyExecutable(module, tier)
 
 
 def _size(module: CircuitModule) -> Diagnostic | None:

@@ -11,6 +11,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from qsanc.diagnostics import CompilerBug
+from qsanc.fast import OFF, Tier
 from qsanc.ir.circuit import CircuitModule, Overlap
 from qsanc.target import Context, Estimate, Gradient, Handle, Pullback, Request, Results
 from qsanc.target.draws import Draws, circuit_key, draw_counts, numbered, row_keys, shift_keys
@@ -22,8 +23,9 @@ from qsanc.target.sampling import (
     overlap_method,
     readings,
 )
+from qsanc_numpy.arrays import Floats
 from qsanc_numpy.evaluate import Lowered, Values
-from qsanc_numpy.plan import Floats
+from qsanc_numpy.text import text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,8 +42,8 @@ class Finished:
 class NumpyExecutable:
     """A module lowered for NumPy. States stay in memory only for the length of a call, or of a pullback."""
 
-    def __init__(self, module: CircuitModule) -> None:
-        self._module = module
+    def __init__(self, module: CircuitModule, tier: Tier = OFF) -> None:
+        self._module, self._tier = module, tier
         self._lowered = Lowered.of(module)
         self._threads = ThreadpoolController()
 
@@ -50,7 +52,7 @@ class NumpyExecutable:
         return self._module
 
     def plan(self) -> str:
-        return str(self._lowered.plan)
+        return text(self._module, self._lowered.plan)
 
     def submit(self, request: Request, context: Context) -> Finished:
         self._verify(request)

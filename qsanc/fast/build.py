@@ -14,17 +14,12 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from qsanc.fast import cache, entry
 from qsanc.fast.key import key_of
 from qsanc.fast.library import Library
-
-if sys.platform != "win32":
-    import fcntl
 
 ARITHMETIC = ("contract", "reassoc", "nsz", "arcp")
 """Freedoms of the compiler: sums in another order, products fused with sums. nan and infinity keep their meaning."""
@@ -52,7 +47,7 @@ def main() -> int:
     if key != asked["key"]:
         raise Refused(f"the source of the library {library.name} has changed since it was imported")
     path = cache.file_of(folder, library.name, key)
-    with locked(path.with_suffix(".lock")):
+    with cache.locked(cache.lock_of(folder, library.name, key)):
         if cache.read(path, library.name, key) is None:
             signatures = tuple((name, str(signature)) for name, (_, signature) in library.kernels.items())
             cache.write(path, cache.Build(library.name, key, signatures, compiled(library)))
@@ -100,17 +95,6 @@ def compiled(library: Library) -> bytes:
         if function.is_declaration and not function.name.startswith("llvm.") and function.name not in allowed:
             raise Refused(f"a kernel of the library {library.name} calls {function.name}")
     return bytes(_target(llvm).emit_object(whole))
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Held by one process at a time, and free when it ends, however it ends. Windows goes without: both then build."""
-    if sys.platform == "win32":
-        yield
-        return
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _target(llvm: Any) -> Any:

@@ -13,8 +13,13 @@ import json
 import os
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
 
 FORMAT = 1
 KEPT = 8
@@ -63,6 +68,33 @@ def prepare_folder(folder: Path) -> None:
 
 def file_of(folder: Path, library: str, key: str) -> Path:
     return folder / f"{library}-{key}.native"
+
+
+def lock_of(folder: Path, library: str, key: str) -> Path:
+    return folder / f"{library}-{key}.lock"
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Held by one process at a time, and free when it ends, however it ends. Windows goes without: both then build."""
+    if sys.platform == "win32":
+        yield
+        return
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds the lock now."""
+    if sys.platform == "win32":
+        return False
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def read(path: Path, library: str, key: str) -> Build | None:

@@ -13,18 +13,23 @@ from pathlib import Path
 from qsanc.fast.cache import Unusable
 from qsanc.fast.library import Library
 
+
+class NotInstalled(Unusable):
+    """What compiles is not there."""
+
+
 COMPILERS = ("numba", "llvmlite")
 
 
 @cache
 def versions() -> Mapping[str, str]:
-    """The versions of what compiles. Raises Unusable where it is not installed."""
+    """The versions of what compiles. Raises NotInstalled, or Unusable on a machine without."""
     if sys.maxsize < 2**32 or sys.implementation.name != "cpython":
         raise Unusable("kernels are compiled for CPython on 64-bit machines alone")
     try:
         return {name: version(name) for name in COMPILERS}
     except PackageNotFoundError as missing:
-        raise Unusable(f"{missing.name} is not installed") from None
+        raise NotInstalled(f"{missing.name} is not installed") from None
 
 
 @cache

@@ -10,31 +10,33 @@ so the numbers of `auto` depend on when the code was there, in their last digits
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 from typing import Literal, TypeAlias
 
-from qsanc.diagnostics import Diagnostic, QsanError, Severity
-from qsanc.fast import cache, process
-from qsanc.fast.cache import Unusable
-from qsanc.fast.key import key_of
 from qsanc.fast.library import Library
 
 Mode = Literal["off", "on", "auto"]
 Kernels: TypeAlias = Mapping[str, Callable[..., None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Native:
+    """A library in native code: its kernels by name, and the key of the build."""
+
+    kernels: Kernels
+    key: str
+
+
 @dataclass(slots=True)
 class _Found:
-    """What a tier has found so far, by library. Each entry is set once, by one assignment."""
+    """What a tier has found so far, by library: in use, compiled meanwhile, asked for. Each is set once."""
 
-    ready: dict[Library, Kernels] = field(default_factory=dict)
-    arrived: dict[Library, Kernels] = field(default_factory=dict)
+    ready: dict[Library, Native] = field(default_factory=dict)
+    arrived: dict[Library, Native] = field(default_factory=dict)
     asked: dict[Library, object] = field(default_factory=dict)
-    keys: dict[Library, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,58 +59,42 @@ class Tier:
         if self.mode == "off":
             return None
         ready = self._found.ready.get(library)
-        return ready if ready is not None else self._ask(library)
+        return ready.kernels if ready is not None else self._ask(library)
 
     def settle(self) -> bool:
         """Use from now on what has been compiled meanwhile; whether there is anything new. Called between steps."""
         found, new = self._found, False
         while found.arrived:
-            library, kernels = found.arrived.popitem()
-            found.ready[library] = kernels
+            library, native = found.arrived.popitem()
+            found.ready[library] = native
             new = True
         return new
 
     def builds(self) -> dict[str, str]:
-        """The libraries in use, by name, with the keys of their builds."""
-        return {library.name: self._found.keys[library] for library in tuple(self._found.ready)}
+        """The libraries that are in use as native code, by name, with the keys of their builds."""
+        return {library.name: native.key for library, native in tuple(self._found.ready.items())}
 
     def _ask(self, library: Library) -> Kernels | None:
-        found = self._found
-        token = object()
+        from qsanc.fast import obtain
+
+        found, token = self._found, object()
         if self.mode == "auto" and found.asked.setdefault(library, token) is not token:
             return None
-        folder = self.folder or cache.default_folder()
-        try:
-            key = found.keys[library] = key_of(library)
-            cache.prepare_folder(folder)
-            kernels = _cached(library, key, folder)
-            if kernels is None and self.mode == "on":
-                self._say(f"compiling native code for `{library.name}`, once for each version: a minute at most")
-                process.finish(process.start(library, key, folder, background=False))
-                kernels = _cached(library, key, folder)
-                if kernels is None:
-                    raise Unusable("the compiled code cannot be read again")
-            elif kernels is None:
-                compiling = process.start(library, key, folder, background=True)
-                Thread(target=self._await, args=(library, key, folder, compiling), daemon=True).start()
-                return None
-        except Unusable as reason:
-            if self.mode == "on":
-                raise QsanError([_unavailable(str(reason))]) from None
-            if "is not installed" not in str(reason):
-                self._say(f"native code is not used: {reason}")
-            return None
-        found.ready[library] = kernels
-        return kernels
+        if self.mode == "on":
+            found.ready[library] = obtain.compiled(library, self.folder, self._say)
+            return found.ready[library].kernels
+        native, wait = obtain.cached(library, self.folder, self._say)
+        if native is not None:
+            found.ready[library] = native
+            return native.kernels
+        if wait is not None:
+            Thread(target=self._arrive, args=(library, wait), daemon=True, name="qsanc-native").start()
+        return None
 
-    def _await(self, library: Library, key: str, folder: Path, compiling: subprocess.Popen[str]) -> None:
-        try:
-            process.finish(compiling)
-            kernels = _cached(library, key, folder)
-        except Unusable:
-            return
-        if kernels is not None:
-            self._found.arrived[library] = kernels
+    def _arrive(self, library: Library, wait: Callable[[], Native | None]) -> None:
+        native = wait()
+        if native is not None:
+            self._found.arrived[library] = native
 
     def _say(self, text: str) -> None:
         if self.note is not None:
@@ -116,27 +102,3 @@ class Tier:
 
 
 OFF = Tier("off")
-
-
-def _cached(library: Library, key: str, folder: Path) -> Kernels | None:
-    """The kernels of a build that lies in the cache. Raises Unusable where it cannot be put into memory."""
-    build = cache.read(cache.file_of(folder, library.name, key), library.name, key)
-    if build is None or dict(build.kernels) != {name: str(kernel[1]) for name, kernel in library.kernels.items()}:
-        return None
-    try:
-        from qsanc.fast.load import functions
-
-        return functions(build.code, tuple(library.kernels))
-    except (ImportError, OSError, RuntimeError, ValueError) as failure:
-        raise Unusable(f"compiled code cannot be loaded: {failure}") from None
-
-
-def _unavailable(reason: str) -> Diagnostic:
-    return Diagnostic(
-        "QS813",
-        Severity.ERROR,
-        f"there is no native code: {reason}",
-        help="pip install 'qsanc[fast]', or leave it to --jit auto"
-        if "is not installed" in reason
-        else "use --jit off",
-    )

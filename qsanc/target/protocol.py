@@ -1,6 +1,6 @@
 """What a backend is, and what is said to it and by it.
 
-    lower(CircuitModule) -> Executable          compile once
+    lower(CircuitModule, Tier) -> Executable    compile once
     submit(Request, Context) -> Handle          bind many; may take hours on a device
     collect(Handle) -> Results                  value, variance and shots of every result asked for
 
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qsanc.diagnostics import Diagnostic
+from qsanc.fast import OFF, Tier
 from qsanc.ir.circuit import CircuitModule
 
 Floats = NDArray[np.float64]
@@ -188,8 +189,11 @@ class Backend(Protocol):
         """Target diagnostics: what this backend could not honour in this module."""
         ...
 
-    def lower(self, module: CircuitModule) -> Executable:
-        """Compile. The driver has decomposed the module towards `capabilities.gates` before."""
+    def lower(self, module: CircuitModule, *, tier: Tier = OFF) -> Executable:
+        """Compile. The driver has decomposed the module towards `capabilities.gates` before.
+
+        `tier` says whether native code may run; a backend that has none of its own ignores it.
+        """
         ...
 
 

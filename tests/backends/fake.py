@@ -15,6 +15,7 @@ import numpy as np
 from oracle import dense
 
 from qsanc.diagnostics import CompilerBug, Diagnostic, Severity
+from qsanc.fast import OFF, Tier
 from qsanc.ir.circuit import CircuitModule, Gate, Overlap, State
 from qsanc.target import BackendFailure, Capabilities, Context, Handle, Request, ResultKind, Results
 from qsanc.target.draws import Draws
@@ -120,5 +121,5 @@ class FakeBackend:
         ]
         return tuple(Diagnostic("QS801", Severity.ERROR, text) for wrong, text in faults if wrong)
 
-    def lower(self, module: CircuitModule) -> FakeExecutable:
+    def lower(self, module: CircuitModule, *, tier: Tier = OFF) -> FakeExecutable:
         return FakeExecutable(self, module)

@@ -14,6 +14,7 @@ import pytest
 from qsanc import registry
 from qsanc.cli import main
 from qsanc.diagnostics import QsanError
+from qsanc.fast import OFF, Tier
 from qsanc.ir.circuit import CircuitModule
 from qsanc.target import Backend, Context, Executable, Gradient, Handle, Pullback, Request, Results
 from qsanc.testing.blocks.cases import Case, cases_of, files
@@ -266,7 +267,7 @@ class Wrong:
     def check(self, module: CircuitModule, *, shots: int | None) -> Any:
         return self.inner.check(module, shots=shots)
 
-    def lower(self, module: CircuitModule) -> Executable:
+    def lower(self, module: CircuitModule, *, tier: Tier = OFF) -> Executable:
         return self.spoilt(self.inner.lower(module))
 
 
