@@ -23,7 +23,7 @@ from typing import TypeAlias
 import numpy as np
 
 from qsanc.ir.circuit import Angle, CircuitModule, Gate, Instruction, Segment, State
-from qsanc.ir.gates import GATES, Generator, Matrix
+from qsanc.ir.gates import GATES, GateDef, Generator, Matrix
 from qsanc.passes.merge import same_axis
 
 Vector: TypeAlias = tuple[complex, complex]
@@ -153,26 +153,15 @@ def part_of(name: str, states: States, strict: bool) -> Part | None:
     Up to a phase, or exactly if `strict`.
     """
     gate = GATES[name]
+    whole = gate.fixed if gate.generator is None else gate.generator.matrix
     given = [place for place, state in enumerate(states) if state is not None]
     for count in range(min(len(given), gate.wires - 1), 0, -1):
         for chosen in combinations(given, count):
             embedding = _embedding(tuple(state if place in chosen else None for place, state in enumerate(states)))
-            places = tuple(place for place in range(gate.wires) if place not in chosen)
-            whole = gate.fixed if gate.generator is None else gate.generator.matrix
             inner = None if whole is None else _restricted(whole, embedding)
-            if inner is None:
-                continue
-            for other in GATES.values():
-                if other.wires != len(places):
-                    continue
-                if gate.generator is not None and other.generator is not None:
-                    factor = _factor(inner, other.generator.matrix, strict)
-                    if factor is not None:
-                        return Part(other.name, places, factor)
-                elif gate.fixed is not None and other.fixed is not None:
-                    number = _multiple(inner, other.fixed)
-                    if number is not None and (not strict or abs(number - 1) <= _CLOSE):
-                        return Part(other.name, places)
+            found = None if inner is None else _gate_of(inner, gate, strict)
+            if found is not None:
+                return Part(found[0], tuple(place for place in range(gate.wires) if place not in chosen), found[1])
     return None
 
 
@@ -199,8 +188,8 @@ def states_after(name: str, angles: tuple[float | None, ...], states: States) ->
 def turn_between(name: str, before: Vector, after: Vector, strict: bool) -> float | None:
     """The angle at which the gate takes `before` to `after`, in (-pi, pi]; None where there is none.
 
-    Up to a phase; exactly if `strict`, where a state that the gate only gives a phase to has no turn. The gate is one of
-    those with one generator, of two eigenvalues.
+    Up to a phase; exactly if `strict`, where a state that the gate only gives a phase to has no turn. Only gates with
+    one generator of two eigenvalues have turns.
     """
     generator = GATES[name].generator
     if generator is None or len(generator.eigenvalues) != 2:
@@ -212,6 +201,22 @@ def turn_between(name: str, before: Vector, after: Vector, strict: bool) -> floa
     reached = generator.exponential(np.array(angle)) @ np.array(before)
     number = _multiple(reached[:, None], np.array(after)[:, None])
     return None if number is None or (strict and abs(number - 1) > _CLOSE) else angle
+
+
+def _gate_of(inner: Matrix, gate: GateDef, strict: bool) -> tuple[str, float] | None:
+    """The gate of the table whose matrix, or generator if `gate` has one, is `inner` divided by the factor beside it."""
+    for other in GATES.values():
+        if 1 << other.wires != len(inner):
+            continue
+        if gate.generator is not None and other.generator is not None:
+            factor = _factor(inner, other.generator.matrix, strict)
+            if factor is not None:
+                return other.name, factor
+        elif gate.fixed is not None and other.fixed is not None:
+            number = _multiple(inner, other.fixed)
+            if number is not None and (not strict or abs(number - 1) <= _CLOSE):
+                return other.name, 1.0
+    return None
 
 
 def _factors(name: str, angles: tuple[float | None, ...]) -> list[Matrix | Generator]:

@@ -1,7 +1,8 @@
 """Pipelines: what runs, in which order, on one screen.
 
 O0 leaves the circuit as it was written. O1 tidies up neighbours. O2 also looks past commuting gates, removes what no
-result can see, and reduces gates to what they do to the states that they meet. Decomposition depends on the backend: `towards(gates)` is appended by the driver.
+result can see, and reduces gates to what they do to the states that they meet. Decomposition depends on the backend:
+`towards(gates)` is appended by the driver.
 """
 
 from __future__ import annotations
