@@ -23,6 +23,8 @@ from qsanc.target import Context, Executable, Results
 Values = list[Array]
 Bars = list["Array | None"]
 
+CONSTANT = "constant"
+
 _ABSENT = np.empty(0)
 
 
@@ -49,7 +51,10 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What is to run of a function: outputs and probes `wanted`, differentiable by the inputs `wrt`."""
+    """What is to run of a function: outputs and probes `wanted`, differentiable by the inputs `wrt`.
+
+    `constants` are the values that are the same in every run, by number.
+    """
 
     function: Function
     wanted: tuple[tuple[str, int], ...]
@@ -57,6 +62,7 @@ class Prepared:
     needed: frozenset[int]
     types: tuple[Type, ...]
     levels: tuple[Level, ...]
+    constants: tuple[tuple[int, Array], ...]
 
 
 def prepare(
@@ -81,9 +87,14 @@ def prepare(
     body = [op for op in function.body if any(op.first + k in needed for k in range(len(op.types)))]
     order = _by_level(body, types)
     last = _last_uses(order, {number for _, number in targets})
-    levels = []
+    levels, constants = [], []
     for operations in order:
-        steps = [_step(op, types, active, last.get(op.first, ())) for op in operations if op.name != CIRCUIT]
+        steps = []
+        for op in operations:
+            if op.name == CONSTANT:
+                constants.append((op.first, _constant(op)))
+            elif op.name != CIRCUIT:
+                steps.append(_step(op, types, active, last.get(op.first, ())))
         calls = [
             (call, any(number in active for number in op.inputs[:2]))
             for op in operations
@@ -91,7 +102,7 @@ def prepare(
             for call in calls_of(op, types, known[str(op.attribute("module"))], needed)
         ]
         levels.append(Level(tuple(steps), tuple(calls)))
-    return Prepared(function, targets, sources, frozenset(needed), tuple(types), tuple(levels))
+    return Prepared(function, targets, sources, frozenset(needed), tuple(types), tuple(levels), tuple(constants))
 
 
 def evaluate(
@@ -222,17 +233,24 @@ def _step(op: Operation, types: Sequence[Type], active: set[int], dead: tuple[in
     return Step(definition, call, op.inputs, op.first, places if definition.pullback else (), axis, dead)
 
 
+def _constant(op: Operation) -> Array:
+    (value,) = OPS[op.name].evaluate(Call((), dict(op.attributes), op.types), Layout(0), ())
+    value.flags.writeable = False
+    return value
+
+
 def _bind(prepared: Prepared, inputs: Mapping[str, Array], layout: Layout) -> Values:
     values: Values = [_ABSENT] * len(prepared.types)
-    for number, value in enumerate(prepared.function.inputs):
+    for number, value in prepared.constants:
+        values[number] = value
+    for number, given in enumerate(prepared.function.inputs):
         if number not in prepared.needed:
             continue
-        if value.name not in inputs:
-            raise CompilerBug(f"function {prepared.function.name} was called without its input {value.name}")
-        array = np.asarray(inputs[value.name], np.float64 if value.type.kind == "real" else np.int64)
-        if array.shape != array_shape(value.type, layout):
-            expected = array_shape(value.type, layout)
-            raise CompilerBug(f"input {value.name} has shape {array.shape}, and {value.type} is {expected} here")
+        if given.name not in inputs:
+            raise CompilerBug(f"function {prepared.function.name} was called without its input {given.name}")
+        array = np.asarray(inputs[given.name], np.float64 if given.type.kind == "real" else np.int64)
+        if array.shape != (expected := array_shape(given.type, layout)):
+            raise CompilerBug(f"input {given.name} has shape {array.shape}, and {given.type} is {expected} here")
         values[number] = array
     return values
 
@@ -279,9 +297,11 @@ def _accumulate(bars: Bars, number: int, bar: Array) -> None:
 
 
 def _step_back(step: Step, values: Values, bars: Bars, layout: Layout) -> None:
+    """The cotangents of the inputs of a step; that of its result is let go, as nothing before it uses the result."""
     y_bar = bars[step.first]
     if y_bar is None or not step.active or step.op.pullback is None:
         return
+    bars[step.first] = None
     x = [values[number] for number in step.inputs]
     y = values[step.first]
     for k in step.active:
@@ -303,4 +323,5 @@ def _circuit_back(call: CircuitCall, back: Back, bars: Bars, types: Sequence[Typ
 
 
 def _wanted(prepared: Prepared, values: Values) -> dict[str, Array]:
-    return {name: np.asarray(values[number]) for name, number in prepared.wanted}
+    same = {number for number, _ in prepared.constants}
+    return {name: np.array(values[k]) if k in same else np.asarray(values[k]) for name, k in prepared.wanted}
