@@ -204,7 +204,7 @@ def turn_between(name: str, before: Vector, after: Vector, strict: bool) -> floa
 
 
 def _gate_of(inner: Matrix, gate: GateDef, strict: bool) -> tuple[str, float] | None:
-    """The gate of the table whose matrix, or generator if `gate` has one, is `inner` divided by the factor beside it."""
+    """The gate of the table whose matrix, or generator if `gate` has one, times the factor beside it is `inner`."""
     for other in GATES.values():
         if 1 << other.wires != len(inner):
             continue
