@@ -11,21 +11,33 @@ from qsanc.diagnostics import CompilerBug
 from qsanc.ir.circuit import CircuitModule, Overlap, Probabilities, State
 from qsanc.target import Bindings, Gradient, Shifts
 from qsanc_numpy.adjoint import Adjoint
-from qsanc_numpy.execute import Ends, Run
+from qsanc_numpy.arrays import Complex, Floats, Ints, Numbers
+from qsanc_numpy.costs import CostModel
+from qsanc_numpy.execute import Run, Shared, States
 from qsanc_numpy.lowering import lower
-from qsanc_numpy.matrices import Matrices
 from qsanc_numpy.measure import Readout
+from qsanc_numpy.observables import features
 from qsanc_numpy.overlaps import OverlapPlan
-from qsanc_numpy.plan import Complex, Floats, Ints, Plan
+from qsanc_numpy.plan import Plan
 from qsanc_numpy.shifted import Columns, Shifted, ShiftedRun, distinct
 
-_ROW_AMPLITUDES = 1 << 18
-"""Rows are taken in chunks of about this many amplitudes and matrix entries (4 MB), which stay in the cache."""
-_SHIFT_AMPLITUDES = 1 << 19
+_ROW_AMPLITUDES = 1 << 16
+"""Rows are taken in chunks of about this many numbers (amplitudes, matrix entries), which stay in the cache."""
+_SHIFT_AMPLITUDES = 1 << 17
 """Shifted columns likewise."""
 
 Values = dict[int, Floats | Complex]
 """By result, [row | pair | shift, ...]."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What has to be known for some results: `observed` are groups of tails, by number, that answer for some of them;
+    `segments` answer for the others."""
+
+    results: frozenset[int]
+    observed: tuple[int, ...]
+    segments: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,9 +49,10 @@ class Lowered:
     readouts: Mapping[int, Readout]
     overlaps: Mapping[int, OverlapPlan]
     order: Ints
+    costs: CostModel
 
     @staticmethod
-    def of(module: CircuitModule) -> Lowered:
+    def of(module: CircuitModule, costs: CostModel | None = None) -> Lowered:
         plan = lower(module)
         numbered = dict(enumerate(module.results))
         overlaps = {
@@ -54,18 +67,21 @@ class Lowered:
             )
             for segment in {r.segment for r in module.results if not isinstance(r, Overlap)}
         }
-        homes = [(home.segment, home.step, home.operation) for home in plan.homes]
+        homes = [(home.node, home.operation) for home in plan.homes]
         rank = {home: k for k, home in enumerate(sorted(set(homes)))}
-        return Lowered(module, plan, readouts, overlaps, np.array([rank[home] for home in homes], np.int64))
+        order = np.array([rank[home] for home in homes], np.int64)
+        return Lowered(module, plan, readouts, overlaps, order, costs or CostModel())
 
     def values(self, bindings: Bindings, results: Iterable[int], pairs: Ints | None) -> Values:
         wanted = frozenset(results)
         if not _entries(bindings, pairs):
             return self._nothing(wanted)
+        shared = Shared(self.plan, bindings.shared, bindings.rows, self.costs)
         if pairs is not None:
-            return self._overlap_values(self._run(bindings).ends(self._segments(wanted)), wanted, pairs)
+            return self._overlap_values(self._states(Run(shared, bindings.items), wanted), wanted, pairs)
+        reading = self.reading(shared, wanted)
         return _joined(
-            self._read(self._run(chunk).ends(self._segments(wanted)), wanted, chunk.rows)
+            self._read(run := Run(shared, chunk.items), self._states_for(run, reading), reading, chunk.rows)
             for _, chunk in self._chunks(bindings)
         )
 
@@ -73,34 +89,40 @@ class Lowered:
         self, bindings: Bindings, results: Iterable[int], pairs: Ints | None
     ) -> tuple[Values, Reverse]:
         wanted = frozenset(results)
+        shared = Shared(self.plan, bindings.shared, bindings.rows, self.costs)
+        reading = self.reading(shared, wanted)
         passes: list[_Pass] = []
         parts: list[Values] = []
         if _entries(bindings, pairs):
             whole = [(slice(0, bindings.rows), bindings)]
             for rows, chunk in self._chunks(bindings) if pairs is None else whole:
-                run = self._run(chunk)
-                ends = run.ends(self._segments(wanted))
-                passes.append(_Pass(rows, run, ends))
-                parts.append(
-                    self._read(ends, wanted, chunk.rows) if pairs is None else self._overlap_values(ends, wanted, pairs)
-                )
+                run = Run(shared, chunk.items)
+                if pairs is None:
+                    states = self._states_for(run, reading)
+                    parts.append(self._read(run, states, reading, chunk.rows))
+                else:
+                    states = self._states(run, wanted)
+                    parts.append(self._overlap_values(states, wanted, pairs))
+                passes.append(_Pass(rows, run, states))
         values = _joined(parts) if parts else self._nothing(wanted)
-        return values, Reverse(self, bindings, pairs, tuple(passes))
+        return values, Reverse(self, bindings, pairs, shared, reading, tuple(passes))
 
     def values_at_shifts(self, bindings: Bindings, results: Iterable[int], pairs: Ints | None, at: Shifts) -> Values:
         wanted = frozenset(results)
         if not len(at):
             return self._nothing(wanted)
+        shared = Shared(self.plan, bindings.shared, len(at), self.costs)
         if pairs is not None:
-            return self._overlaps_at_shifts(bindings, wanted, pairs, at)
-        if not any(self.plan.segments[segment].per_row for segment in self._segments(wanted)):
-            one = Bindings(bindings.shared, bindings.items[:1])
-            return self._readouts_at_shifts(one, wanted, at.site, at.delta, np.zeros_like(at.row))
+            return self._overlaps_at_shifts(shared, bindings, wanted, pairs, at)
+        if not any(self.plan.nodes[self.plan.ends[segment]].per_row for segment in self._segments(wanted)):
+            return self._readouts_at_shifts(
+                shared, bindings.items[:1], wanted, at.site, at.delta, np.zeros_like(at.row)
+            )
         out: Values = {}
         for rows, chunk in self._chunks(bindings):
             chosen = np.flatnonzero((at.row >= rows.start) & (at.row < rows.stop))
             part = self._readouts_at_shifts(
-                chunk, wanted, at.site[chosen], at.delta[chosen], at.row[chosen] - rows.start
+                shared, chunk.items, wanted, at.site[chosen], at.delta[chosen], at.row[chosen] - rows.start
             )
             for k, value in part.items():
                 if k not in out:
@@ -108,15 +130,38 @@ class Lowered:
                 out[k][chosen] = value
         return out
 
+    def reading(self, shared: Shared, wanted: frozenset[int]) -> Reading:
+        """How results other than overlaps are read: tails by observables where that pays."""
+        observed = tuple(
+            number
+            for number, group in enumerate(self.plan.groups)
+            if not wanted.isdisjoint(group.results) and shared.by_observables(number)
+        )
+        answered = {k for number in observed for k in self.plan.groups[number].results}
+        segments = tuple(
+            segment
+            for segment, readout in self.readouts.items()
+            if any(k in wanted and k not in answered for k in readout.numbers)
+        )
+        return Reading(wanted, observed, segments)
+
+    def nodes(self, reading: Reading) -> frozenset[int]:
+        """The nodes whose states a reading takes."""
+        parents = {self.plan.groups[number].parent for number in reading.observed}
+        return frozenset(parents | {self.plan.ends[segment] for segment in reading.segments})
+
+    def _states_for(self, run: Run, reading: Reading) -> States:
+        return run.states(self.nodes(reading))
+
+    def _states(self, run: Run, wanted: frozenset[int]) -> States:
+        return run.states({self.plan.ends[segment] for segment in self._segments(wanted)})
+
     def _segments(self, wanted: frozenset[int]) -> frozenset[int]:
         found: set[int] = set()
         for number in wanted:
             result = self.module.results[number]
             found |= {result.left, result.right} if isinstance(result, Overlap) else {result.segment}
         return frozenset(found)
-
-    def _run(self, bindings: Bindings) -> Run:
-        return Run(self.plan, Matrices(self.plan, bindings.shared, bindings.items))
 
     def _chunks(self, bindings: Bindings) -> Iterator[tuple[slice, Bindings]]:
         entries = sum(kind.dimension**2 * kind.count for kind in self.plan.kinds if kind.per_row)
@@ -137,86 +182,112 @@ class Lowered:
             case _:
                 return np.zeros(0)
 
-    def _read(self, ends: Ends, wanted: frozenset[int], rows: int) -> Values:
+    def _read(self, run: Run, states: States, reading: Reading, rows: int) -> Values:
         values: Values = {}
-        for segment, readout in self.readouts.items():
-            if wanted.isdisjoint(readout.numbers):
-                continue
-            read = readout.values(ends[segment], wanted)
-            same = not self.plan.segments[segment].per_row
-            for k, value in read.items():
-                values[k] = value[np.zeros(rows, np.int64)] if same else value
+        for number in reading.observed:
+            observed = run.shared.observed(number)
+            state = states[observed.group.parent]
+            found = (observed.on_complex if np.iscomplexobj(state) else observed.on_real) @ features(state)
+            values |= {k: found[at] for at, k in enumerate(observed.group.results) if k in reading.results}
+        for segment in reading.segments:
+            end = self.plan.ends[segment]
+            read = self.readouts[segment].values(states[end], reading.results)
+            same = not self.plan.nodes[end].per_row
+            values |= {k: value[np.zeros(rows, np.int64)] if same else value for k, value in read.items()}
         return values
+
+    def end(self, states: Mapping[int, Numbers], segment: int) -> Numbers:
+        return states[self.plan.ends[segment]]
 
     def columns_of(self, segment: int, rows: Ints) -> Ints:
         """The columns of a segment's final state that belong to rows."""
-        return rows if self.plan.segments[segment].per_row else np.zeros_like(rows)
+        return rows if self.plan.nodes[self.plan.ends[segment]].per_row else np.zeros_like(rows)
 
     def column_pairs(self, overlap: OverlapPlan, pairs: Ints) -> Ints:
         left, right = self.columns_of(overlap.left, pairs[:, 0]), self.columns_of(overlap.right, pairs[:, 1])
         return np.stack([left, right], axis=1)
 
-    def _overlap_values(self, ends: Ends, wanted: frozenset[int], pairs: Ints) -> Values:
+    def _overlap_values(self, states: States, wanted: frozenset[int], pairs: Ints) -> Values:
         values: Values = {}
         for k in wanted:
             overlap = self.overlaps[k]
-            left, right = overlap.features(ends[overlap.left]), overlap.features(ends[overlap.right])
+            left = overlap.features(self.end(states, overlap.left))
+            right = overlap.features(self.end(states, overlap.right))
             values[k] = overlap.values(left, right, self.column_pairs(overlap, pairs))
         return values
 
     def _readouts_at_shifts(
-        self, bindings: Bindings, wanted: frozenset[int], site: Ints, delta: Floats, row: Ints
+        self, shared: Shared, items: Floats, wanted: frozenset[int], site: Ints, delta: Floats, row: Ints
     ) -> Values:
         columns, column = distinct(self.order, site, delta, row)
-        run = self._run(bindings)
-        parts = [self._columns_read(run, wanted, part) for _, part in self._column_chunks(columns)]
+        run, reading = Run(shared, items), self.reading(shared, wanted)
+        parts = [self._columns_read(run, reading, part) for _, part in self._column_chunks(columns)]
         return {k: value[column] for k, value in _joined(parts).items()} if parts else self._nothing(wanted)
 
-    def _columns_read(self, run: Run, wanted: frozenset[int], columns: Columns) -> Values:
-        ends, shifted = ShiftedRun(run, columns).ends(self._segments(wanted))
+    def _columns_read(self, run: Run, reading: Reading, columns: Columns) -> Values:
+        shifted_run = ShiftedRun(run, columns)
+        states, shifted = shifted_run.states(self.nodes(reading))
         values: Values = {}
-        for segment, readout in self.readouts.items():
-            if wanted.isdisjoint(readout.numbers):
-                continue
-            moved = shifted[segment]
-            read = readout.values(moved.state, wanted)
-            if len(moved.columns) < len(columns):
-                unmoved = readout.values(ends[segment], wanted)
+        for number in reading.observed:
+            observed = run.shared.observed(number)
+            parent = observed.group.parent
+            moved, found = shifted_run.observed(observed, states[parent], shifted[parent])
+            results = {k: at for at, k in enumerate(observed.group.results) if k in reading.results}
+            unmoved = self._read(run, states, Reading(reading.results, (number,), ()), run.matrices.rows)
+            for k, at in results.items():
+                values[k] = unmoved[k][columns.row]
+                values[k][moved] = found[at]
+        for segment in reading.segments:
+            end = self.plan.ends[segment]
+            there = shifted[end]
+            read = self.readouts[segment].values(there.state, reading.results)
+            if len(there.columns) < len(columns):
+                still = self.readouts[segment].values(states[end], reading.results)
                 for k, value in read.items():
-                    every = unmoved[k][self.columns_of(segment, columns.row)]
-                    every[moved.columns] = value
+                    every = still[k][self.columns_of(segment, columns.row)]
+                    every[there.columns] = value
                     read[k] = every
             values |= read
         return values
 
-    def _overlaps_at_shifts(self, bindings: Bindings, wanted: frozenset[int], pairs: Ints, at: Shifts) -> Values:
+    def _overlaps_at_shifts(
+        self, shared: Shared, bindings: Bindings, wanted: frozenset[int], pairs: Ints, at: Shifts
+    ) -> Values:
         columns, column = distinct(self.order, at.site, at.delta, pairs[at.row, at.side])
-        run = self._run(bindings)
+        run = Run(shared, bindings.items)
+        ends = {self.plan.ends[segment] for segment in self._segments(wanted)}
         values: Values = {k: np.empty(len(at)) for k in wanted}
         for part, chosen in self._column_chunks(columns):
             entries = np.flatnonzero((column >= part.start) & (column < part.stop))
-            ends, shifted = ShiftedRun(run, chosen).ends(self._segments(wanted))
+            states, shifted = ShiftedRun(run, chosen).states(ends)
             for k in wanted:
                 for side in (0, 1):
                     mine = entries[at.side[entries] == side]
                     values[k][mine] = self._one_side(
-                        self.overlaps[k], side, pairs[at.row[mine]], column[mine] - part.start, ends, shifted
+                        self.overlaps[k], side, pairs[at.row[mine]], column[mine] - part.start, states, shifted
                     )
         return values
 
     def _one_side(
-        self, overlap: OverlapPlan, side: int, pairs: Ints, columns: Ints, ends: Ends, shifted: Mapping[int, Shifted]
+        self,
+        overlap: OverlapPlan,
+        side: int,
+        pairs: Ints,
+        columns: Ints,
+        states: States,
+        shifted: Mapping[int, Shifted],
     ) -> Floats:
         """Overlaps of pairs whose state on `side` is the shifted column given for each, if it comes by that site."""
         at = self.column_pairs(overlap, pairs)
-        features = [overlap.features(ends[overlap.left]), overlap.features(ends[overlap.right])]
-        moved = shifted[(overlap.left, overlap.right)[side]]
+        both = (overlap.left, overlap.right)
+        known = [overlap.features(self.end(states, segment)) for segment in both]
+        moved = shifted[self.plan.ends[both[side]]]
         place = np.searchsorted(moved.columns, columns)
         found = place < len(moved.columns)
         found[found] = moved.columns[place[found]] == columns[found]
-        at[found, side] = features[side].shape[1] + place[found]
-        features[side] = np.concatenate([features[side], overlap.features(moved.state)], axis=1)
-        return overlap.values(features[0], features[1], at)
+        at[found, side] = known[side].shape[1] + place[found]
+        known[side] = np.concatenate([known[side], overlap.features(moved.state)], axis=1)
+        return overlap.values(known[0], known[1], at)
 
     def _column_chunks(self, columns: Columns) -> Iterator[tuple[slice, Columns]]:
         size = max(1, _SHIFT_AMPLITUDES >> self.plan.wires)
@@ -229,7 +300,7 @@ class Lowered:
 class _Pass:
     rows: slice
     run: Run
-    ends: Ends
+    states: States
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -239,44 +310,57 @@ class Reverse:
     lowered: Lowered
     bindings: Bindings
     pairs: Ints | None
+    shared: Shared
+    reading: Reading
     passes: tuple[_Pass, ...]
 
     def __call__(self, cotangents: Mapping[int, Floats]) -> Gradient:
         plan = self.lowered.plan
-        by_site = np.zeros(len(plan.homes))
+        adjoint = Adjoint(self.shared)
         items = np.zeros_like(self.bindings.items)
+        if any(k in readout.states for k in cotangents for readout in self.lowered.readouts.values()):
+            raise CompilerBug("a state is not differentiable")
         for one in self.passes:
-            costates = self._costates(one, cotangents)
-            if costates:
-                sites, by_item = Adjoint(one.run, one.ends).gradient(costates)
-                by_site += sites
+            costates, observed = self._costates(one, cotangents)
+            if costates or observed:
+                by_item = adjoint.add(one.run, one.states, costates, observed)
                 items[one.rows] = plan.items.transpose(by_item, items.shape[1]).T
-        return Gradient(plan.shared.transpose(by_site, len(self.bindings.shared)), items)
+        return Gradient(plan.shared.transpose(adjoint.finish(), len(self.bindings.shared)), items)
 
-    def _costates(self, one: _Pass, cotangents: Mapping[int, Floats]) -> dict[int, Complex]:
+    def _costates(self, one: _Pass, cotangents: Mapping[int, Floats]) -> tuple[dict[int, Numbers], dict[int, Floats]]:
+        """By node and by group."""
         if self.pairs is not None:
-            return self._overlap_costates(one, cotangents, self.pairs)
-        costates: dict[int, Complex] = {}
-        for segment, readout in self.lowered.readouts.items():
+            return self._overlap_costates(one, cotangents, self.pairs), {}
+        observed: dict[int, Floats] = {}
+        for number in self.reading.observed:
+            results = self.lowered.plan.groups[number].results
+            if any(k in cotangents for k in results):
+                stacked = np.zeros((len(results), one.rows.stop - one.rows.start))
+                for at, k in enumerate(results):
+                    if k in cotangents:
+                        stacked[at] = cotangents[k][one.rows]
+                observed[number] = stacked
+        costates: dict[int, Numbers] = {}
+        for segment in self.reading.segments:
+            readout, end = self.lowered.readouts[segment], self.lowered.plan.ends[segment]
             mine = {k: cotangents[k][one.rows] for k in readout.numbers if k in cotangents}
-            if any(k in mine for k in readout.states):
-                raise CompilerBug("a state is not differentiable")
-            if not self.lowered.plan.segments[segment].per_row:
+            if not self.lowered.plan.nodes[end].per_row:
                 mine = {k: value.sum(axis=0, keepdims=True) for k, value in mine.items()}
-            costate = readout.adjoint(one.ends[segment], mine) if mine else None
+            costate = readout.adjoint(one.states[end], mine) if mine else None
             if costate is not None:
-                costates[segment] = costate
-        return costates
+                costates[end] = costates[end] + costate if end in costates else costate
+        return costates, observed
 
-    def _overlap_costates(self, one: _Pass, cotangents: Mapping[int, Floats], pairs: Ints) -> dict[int, Complex]:
-        costates: dict[int, Complex] = {}
+    def _overlap_costates(self, one: _Pass, cotangents: Mapping[int, Floats], pairs: Ints) -> dict[int, Numbers]:
+        costates: dict[int, Numbers] = {}
         for k, cotangent in cotangents.items():
             overlap = self.lowered.overlaps[k]
-            states = (one.ends[overlap.left], one.ends[overlap.right])
+            ends = (self.lowered.plan.ends[overlap.left], self.lowered.plan.ends[overlap.right])
+            states = (one.states[ends[0]], one.states[ends[1]])
             features = (overlap.features(states[0]), overlap.features(states[1]))
             both = overlap.adjoint(states, features, self.lowered.column_pairs(overlap, pairs), cotangent)
-            for segment, costate in zip((overlap.left, overlap.right), both, strict=True):
-                costates[segment] = costates[segment] + costate if segment in costates else costate
+            for end, costate in zip(ends, both, strict=True):
+                costates[end] = costates[end] + costate if end in costates else costate
         return costates
 
 

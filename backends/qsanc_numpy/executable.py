@@ -52,7 +52,7 @@ class NumpyExecutable:
         return self._module
 
     def plan(self) -> str:
-        return text(self._module, self._lowered.plan)
+        return text(self._module, self._lowered.plan, self._lowered.costs)
 
     def submit(self, request: Request, context: Context) -> Finished:
         self._verify(request)

@@ -1,78 +1,174 @@
-"""Running a plan forward: the final state of each segment, prefixes once, shared stretches as one matrix if it pays."""
+"""Running a plan forward: the state of each node that is asked for, once for all that start from it.
+
+What all rows share is found once for a set of bindings (`Shared`): block matrices, stretches as one matrix, observables
+of tails. Rows are taken in chunks; each is a `Run`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 
-from qsanc.diagnostics import CompilerBug
-from qsanc_numpy.kernels import apply, gather
-from qsanc_numpy.matrices import Matrices
-from qsanc_numpy.plan import Complex, Gather, Operation, Plan, Step
+from qsanc_numpy.arrays import Complex, Floats, Numbers
+from qsanc_numpy.costs import CostModel
+from qsanc_numpy.kernels import apply, gather, product_state
+from qsanc_numpy.matrices import Matrices, SharedMatrices
+from qsanc_numpy.observables import weights
+from qsanc_numpy.permutations import Gather
+from qsanc_numpy.plan import ROOT, Block, Lockstep, Operation, Plan, Product, Stage
 
-Ends = dict[int, Complex]
-"""Final states by segment, complex128[2^wires, column]; the columns are the rows, or a single one for all rows."""
+States = dict[int, Numbers]
+"""States by node, [2^wires, column]; the columns are the rows, or a single one for all rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """The tails of a group in the Heisenberg picture: `unitaries` [2^wires, member, 2^wires], and for every result in
+    the order of `Lockstep.results` P U, [result, 2^wires, 2^wires]."""
+
+    group: Lockstep
+    unitaries: Numbers
+    applied: Complex
+
+    @cached_property
+    def observables(self) -> Complex:
+        """U^T conjugate P U for each result: [result, 2^wires, 2^wires]."""
+        parts = []
+        start = 0
+        for member, tail in enumerate(self.group.tails):
+            stop = start + len(tail.results)
+            parts.append(self.unitaries[:, member].conj().T @ self.applied[start:stop])
+            start = stop
+        return np.concatenate(parts)
+
+    @cached_property
+    def on_real(self) -> Floats:
+        return weights(self.observables, real=True)
+
+    @cached_property
+    def on_complex(self) -> Floats:
+        return weights(self.observables, real=False)
+
+
+class Shared:
+    """A plan at values float64[shared slot], before any row is known. `columns` is how many there will be in all: the
+    strategies of shared stretches depend on it."""
+
+    def __init__(self, plan: Plan, shared: Floats, columns: int, costs: CostModel) -> None:
+        self.plan = plan
+        self.matrices = SharedMatrices(plan, shared)
+        self._columns, self._costs = columns, costs
+        self._as_matrix: dict[int, bool] = {}
+        self._unitaries: dict[int, Numbers] = {}
+        self._observed: dict[int, Observed] = {}
+
+    def as_matrix(self, node: int) -> bool:
+        """Whether this node, a shared one, is applied as one matrix."""
+        if node not in self._as_matrix:
+            one = self.plan.nodes[node]
+            shared = one.stage is Stage.SHARED
+            self._as_matrix[node] = shared and self._costs.as_matrix(self.plan, one, self._columns)
+        return self._as_matrix[node]
+
+    def by_observables(self, group: int) -> bool:
+        return self._costs.by_observables(self.plan, self.plan.groups[group], self._columns)
+
+    def unitary(self, node: int) -> Numbers:
+        """The matrix of a shared node: its columns are what becomes of the basis states."""
+        if node not in self._unitaries:
+            state: Numbers = np.eye(1 << self.plan.wires)
+            for operation in self.plan.nodes[node].operations:
+                state = self._operate(operation, state)
+            self._unitaries[node] = state
+        return self._unitaries[node]
+
+    def observed(self, number: int) -> Observed:
+        if number not in self._observed:
+            group = self.plan.groups[number]
+            d = 1 << self.plan.wires
+            state: Numbers = np.zeros((d, len(group.tails), d))
+            state[np.arange(d), :, np.arange(d)] = 1.0
+            for operation in group.operations:
+                state = self._operate(operation, state)
+            applied = [tail.observables @ state[:, member] for member, tail in enumerate(group.tails)]
+            self._observed[number] = Observed(group, state, np.concatenate(applied))
+        return self._observed[number]
+
+    def _operate(self, operation: Operation, state: Numbers) -> Numbers:
+        if isinstance(operation, Gather):
+            return gather(operation, state)
+        assert isinstance(operation, Block)
+        return apply(operation, self.matrices.forward(operation), state)
 
 
 class Run:
-    """A plan at one set of bindings."""
+    """A plan at one set of bindings: `items` is float64[row, item slot]."""
 
-    def __init__(self, plan: Plan, matrices: Matrices) -> None:
-        self.plan = plan
-        self.matrices = matrices
-        self._unitaries: dict[tuple[int, int], Complex] = {}
+    def __init__(self, shared: Shared, items: Floats) -> None:
+        self.plan = shared.plan
+        self.shared = shared
+        self.matrices = Matrices(shared.matrices, items)
 
-    def ends(self, wanted: frozenset[int]) -> Ends:
-        """The final states of the wanted segments and of all those they start from."""
-        ends: Ends = {}
+    def states(self, wanted: Iterable[int]) -> States:
+        """The states of the wanted nodes and of all those they start from."""
+        start = np.zeros((1 << self.plan.wires, 1))
+        start[0] = 1.0
+        states: States = {ROOT: start}
         for number in closure(self.plan, wanted):
-            state = self.start(number, ends)
-            for at, step in enumerate(self.plan.segments[number].steps):
-                state = self.forward(number, at, step, state)
-            ends[number] = state
-        return ends
+            parent = self.plan.nodes[number].parent
+            if parent is not None:
+                states[number] = self.forward(number, states[parent])
+        return states
 
-    def start(self, segment: int, ends: Ends) -> Complex:
-        parent = self.plan.segments[segment].parent
-        if parent is not None:
-            return ends[parent]
-        state = np.zeros((1 << self.plan.wires, 1), np.complex128)
-        state[0] = 1.0
-        return state
-
-    def forward(self, segment: int, at: int, step: Step, state: Complex) -> Complex:
-        if self.as_matrix(step, state.shape[1]):
-            product: Complex = self.unitary(segment, at, step) @ state
-            return product
-        for operation in step.operations:
+    def forward(self, node: int, state: Numbers) -> Numbers:
+        if self.shared.as_matrix(node):
+            return matmul(self.shared.unitary(node), state)
+        for operation in self.plan.nodes[node].operations:
             state = self.operate(operation, state)
         return state
 
-    def operate(self, operation: Operation, state: Complex) -> Complex:
+    def operate(self, operation: Operation, state: Numbers) -> Numbers:
         if isinstance(operation, Gather):
             return gather(operation, state)
-        return apply(operation, self.matrices.of(operation), state)
+        if isinstance(operation, Product):
+            return product_state(self.factors(operation))
+        return apply(operation, self.matrices.forward(operation), state)
 
-    def as_matrix(self, step: Step, columns: int) -> bool:
-        return step.matrix_from is not None and columns >= step.matrix_from
-
-    def unitary(self, segment: int, at: int, step: Step) -> Complex:
-        """The matrix of a shared stretch: its columns are what becomes of the basis states."""
-        if (segment, at) not in self._unitaries:
-            columns = np.eye(1 << self.plan.wires, dtype=np.complex128)
-            for operation in step.operations:
-                columns = self.operate(operation, columns)
-            self._unitaries[segment, at] = columns
-        return self._unitaries[segment, at]
+    def factors(self, operation: Product) -> list[Numbers]:
+        """The one-qubit states of a product, [2, column] each."""
+        return [one_qubit(None if block is None else self.matrices.forward(block)) for block in operation.blocks]
 
 
-def closure(plan: Plan, wanted: frozenset[int]) -> tuple[int, ...]:
-    """The wanted segments and their ancestors, parents first."""
+def one_qubit(matrix: Numbers | None) -> Numbers:
+    """The state [2, column] that a matrix X[x, a, ...] makes of |0>."""
+    if matrix is None:
+        return np.array([[1.0], [0.0]])
+    return np.stack([matrix[0, 0], matrix[1, 1]]).reshape(2, -1)
+
+
+def matmul(matrix: Numbers, state: Numbers) -> Numbers:
+    """`matrix @ state` without making a real one of them complex."""
+    if np.iscomplexobj(matrix) and not np.iscomplexobj(state):
+        parts = np.concatenate([matrix.real, matrix.imag]) @ state
+        d = len(matrix)
+        out = np.empty((d, state.shape[1]), np.complex128)
+        out.real, out.imag = parts[:d], parts[d:]
+        return out
+    if np.iscomplexobj(state) and not np.iscomplexobj(matrix):
+        product: Floats = matrix @ np.ascontiguousarray(state).view(np.float64)
+        return product.view(np.complex128)
+    return matrix @ state
+
+
+def closure(plan: Plan, wanted: Iterable[int]) -> tuple[int, ...]:
+    """The wanted nodes and their ancestors, parents first."""
     found: set[int] = set()
     for number in wanted:
         at: int | None = number
         while at is not None and at not in found:
-            if not 0 <= at < len(plan.segments):
-                raise CompilerBug(f"there is no segment {at}")
             found.add(at)
-            at = plan.segments[at].parent
+            at = plan.nodes[at].parent
     return tuple(sorted(found))

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qsanc_numpy.plan import Floats
+from qsanc_numpy.arrays import Floats
 
 Number = TypeVar("Number", np.float64, np.complex128)
 

@@ -1,8 +1,8 @@
-"""From a circuit module to a plan: stages, fused blocks, permutations."""
+"""From a circuit module to a plan: stages, fused blocks, products of one-qubit states, permutations, tails."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -10,30 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qsanc.diagnostics import CompilerBug
-from qsanc.ir.circuit import Angle, CircuitModule, Gate, Segment
+from qsanc.ir.circuit import Angle, CircuitModule, Expectation, Gate, Overlap, Segment
 from qsanc.ir.gatedef import Generator
 from qsanc.ir.gates import GATES
+from qsanc_numpy.arrays import Complex
+from qsanc_numpy.lockstep import in_lockstep
+from qsanc_numpy.observables import dense
+from qsanc_numpy.permutations import Gather, monomial
 from qsanc_numpy.plan import (
+    ROOT,
     Affine,
     Block,
-    Complex,
-    Gather,
     Home,
     Kind,
+    Node,
     Operation,
     Plan,
-    SegmentPlan,
+    Product,
     Stage,
-    Step,
+    Tail,
     Wiring,
 )
 
 GATHER_WIRES = 16
 """Registers up to this size run permutations as one indexed copy; beyond, the table of indices is too large."""
-MATRIX_WIRES = 10
-"""Registers up to this size may turn a shared stretch into one matrix."""
-_BLOCK_COST = 8
-"""A block costs about this many multiplications of a matrix product for each amplitude (measured at 4 to 6 wires)."""
+OBSERVABLE_WIRES = 6
+"""Registers up to this size may read tails by dense observables."""
 
 
 @dataclass(slots=True)
@@ -50,54 +52,71 @@ class _Draft:
     def fixed(self) -> bool:
         return all(not sites for _, sites in self.gates)
 
+    @property
+    def one_qubit(self) -> bool:
+        return len(self.wires) == 1 and not self.monomial
+
 
 @dataclass(slots=True)
 class _Met:
-    """What was met so far: kinds by what makes blocks alike, the sites of their places, and permutations by gates."""
+    """What was met so far: kinds by what makes blocks alike, the sites of their places, permutations by gates, and
+    where sites ended up."""
 
+    register: int
     keys: dict[tuple[tuple[str, ...], bool], int] = field(default_factory=dict)
     sites: list[list[tuple[int, ...]]] = field(default_factory=list)
     gathers: dict[tuple[Gate, ...], Gather] = field(default_factory=dict)
+    homes: dict[int, Home] = field(default_factory=dict)
 
-    def place(self, names: tuple[str, ...], per_row: bool, sites: tuple[int, ...]) -> tuple[int, int]:
-        kind = self.keys.setdefault((names, per_row), len(self.keys))
+    def block(self, draft: _Draft, node: int, operation: int, wire: int = -1) -> Block:
+        names = tuple(gate.name for gate, _ in draft.gates)
+        kind = self.keys.setdefault((names, draft.per_row), len(self.keys))
         if kind == len(self.sites):
             self.sites.append([])
+        sites = tuple(gate_sites[index] for gate, gate_sites in draft.gates for index, _ in GATES[gate.name].factors)
         self.sites[kind].append(sites)
-        return kind, len(self.sites[kind]) - 1
+        for exponential, site in enumerate(sites):
+            self.homes[site] = Home(node, operation, exponential, wire)
+        return Block(Wiring.of(draft.wires, self.register), _flips(names), kind, len(self.sites[kind]) - 1)
 
-    def gather(self, draft: _Draft, register: int) -> Gather:
+    def gather(self, draft: _Draft) -> Gather:
         gates = tuple(gate for gate, _ in draft.gates)
         if gates not in self.gathers:
-            self.gathers[gates] = _gather(draft.wires, gates, register)
+            self.gathers[gates] = Gather(draft.wires, gates, self.register)
         return self.gathers[gates]
 
 
 def lower(module: CircuitModule) -> Plan:
     """Raises `CompilerBug` on a channel or a gate that is not in the table: `check` and the verifier come before."""
     angles = [module.angle_at(site) for site in module.sites()]
-    met = _Met()
-    segments: list[SegmentPlan] = []
-    homes: dict[int, Home] = {}
+    met = _Met(module.wires)
+    nodes = [Node("start", None, Stage.ONCE, (), real=True, per_row=False)]
+    ends: list[int] = []
     next_site = 0
-    for number, segment in enumerate(module.segments):
-        before = segment.parent is not None and segments[segment.parent].per_row
+    for segment in module.segments:
         drafts, next_site = _drafts(module, segment, next_site)
-        steps, after = _steps(drafts, before, module.wires, met, homes, number)
-        segments.append(SegmentPlan(segment.name, segment.parent, steps, after))
+        start = ROOT if segment.parent is None else ends[segment.parent]
+        for stage, group in _stages(drafts, nodes[start].per_row, at_root=start == ROOT):
+            nodes.append(_node(segment.name, start, stage, group, nodes, met))
+            start = len(nodes) - 1
+        ends.append(start)
+    kinds = tuple(_kind(names, per_row, met.sites[k]) for k, (names, per_row) in enumerate(met.keys))
+    tails = _tails(module, nodes, ends)
     item_sites = [k for k, angle in enumerate(angles) if _has_items(module, angle)]
     item_place = np.full(len(angles), -1, np.int64)
     item_place[item_sites] = np.arange(len(item_sites))
     split = len(module.shared)
     return Plan(
         module.wires,
-        tuple(segments),
-        tuple(_kind(names, per_row, met.sites[k]) for k, (names, per_row) in enumerate(met.keys)),
+        tuple(nodes),
+        tuple(ends),
+        in_lockstep(nodes, kinds, tails),
+        kinds,
         _affine([angle.constant for angle in angles], [_terms(angle, 0, split) for angle in angles]),
         _affine([0.0] * len(item_sites), [_terms(angles[k], split, len(module.slots)) for k in item_sites]),
         np.array(item_sites, np.int64),
         item_place,
-        tuple(homes[site] for site in range(len(angles))),
+        tuple(met.homes[site] for site in range(len(angles))),
     )
 
 
@@ -131,7 +150,7 @@ def _drafts(module: CircuitModule, segment: Segment, next_site: int) -> tuple[li
             gate.wires,
             [(gate, sites)],
             any(_has_items(module, angle) for angle in gate.angles),
-            fixed is not None and _monomial(fixed) and module.wires <= GATHER_WIRES,
+            fixed is not None and monomial(fixed) and module.wires <= GATHER_WIRES,
         )
         if not _absorb(drafts, draft):
             drafts.append(draft)
@@ -162,13 +181,9 @@ def _alike(draft: _Draft, new: _Draft) -> bool:
     return on_same_wires and (draft.per_row == new.per_row or draft.fixed or new.fixed)
 
 
-def _monomial(matrix: Complex) -> bool:
-    return bool(np.all(np.count_nonzero(matrix, axis=1) == 1))
-
-
-def _steps(
-    drafts: list[_Draft], per_row: bool, register: int, met: _Met, homes: dict[int, Home], segment: int
-) -> tuple[tuple[Step, ...], bool]:
+def _stages(drafts: Sequence[_Draft], per_row: bool, *, at_root: bool) -> list[tuple[Stage, list[_Draft]]]:
+    """The drafts in runs of one stage. A run `once` at the root that is a product of one-qubit states joins the rows
+    behind it: as part of their product state it costs nothing."""
     staged: list[tuple[Stage, _Draft]] = []
     for draft in drafts:
         per_row |= draft.per_row
@@ -176,87 +191,96 @@ def _steps(
         if draft.fixed and staged:
             stage = staged[-1][0]
         staged.append((stage, draft))
-    steps: list[Step] = []
-    for stage, group in groupby(staged, key=lambda pair: pair[0]):
-        operations: list[Operation] = []
-        for _, draft in group:
-            if draft.monomial:
-                operations.append(met.gather(draft, register))
-                continue
-            sites = tuple(
-                gate_sites[index] for gate, gate_sites in draft.gates for index, _ in GATES[gate.name].factors
-            )
-            kind, place = met.place(tuple(gate.name for gate, _ in draft.gates), draft.per_row, sites)
-            for exponential, site in enumerate(sites):
-                homes[site] = Home(segment, len(steps), len(operations), exponential)
-            operations.append(Block(Wiring.of(draft.wires, register), _entries(draft), kind, place))
-        threshold = _matrix_from(len(operations), register) if stage is Stage.SHARED else None
-        steps.append(Step(stage, tuple(operations), threshold))
-    return tuple(steps), per_row
+    runs = [(stage, [draft for _, draft in run]) for stage, run in groupby(staged, key=lambda pair: pair[0])]
+    if at_root and len(runs) > 1 and runs[0][0] is Stage.ONCE and runs[1][0] is Stage.ROWS:
+        first, second = runs[0][1], runs[1][1]
+        if all(draft.one_qubit for draft in first):
+            runs[:2] = [(Stage.ROWS, [*first, *second])]
+    return runs
 
 
-def _matrix_from(operations: int, register: int) -> int | None:
-    """Columns from which building a matrix on all basis states and one product beats the operations one by one."""
-    gain = operations * _BLOCK_COST - (1 << register)
-    if register > MATRIX_WIRES or gain <= 0:
-        return None
-    return max((1 << register) * operations * _BLOCK_COST // gain + 1, (1 << register) + 1)
+def _node(name: str, parent: int, stage: Stage, drafts: list[_Draft], nodes: Sequence[Node], met: _Met) -> Node:
+    at = len(nodes)
+    operations: list[Operation] = []
+    if parent == ROOT and stage is Stage.ROWS:
+        firsts = _firsts(drafts)
+        if len(firsts) > 1:
+            blocks = {wire: met.block(draft, at, 0, wire) for wire, draft in firsts.items()}
+            operations.append(Product(tuple(blocks.get(wire) for wire in range(met.register))))
+            drafts = [draft for draft in drafts if all(draft is not first for first in firsts.values())]
+    for draft in drafts:
+        operations.append(met.gather(draft) if draft.monomial else met.block(draft, at, len(operations)))
+    real = nodes[parent].real and all(gate_is_real(gate) for d in drafts for gate, _ in d.gates)
+    if operations and isinstance(operations[0], Product):
+        real = real and all(gate_is_real(gate) for d in firsts.values() for gate, _ in d.gates)
+    return Node(name, parent, stage, tuple(operations), real, nodes[parent].per_row or stage is Stage.ROWS)
 
 
-def _factors(names: tuple[str, ...]) -> Iterator[Generator | Complex]:
-    for name in names:
-        gate = GATES[name]
-        if gate.fixed is not None:
-            yield gate.fixed
-        else:
-            yield from (generator for _, generator in gate.factors)
+def _firsts(drafts: Sequence[_Draft]) -> dict[int, _Draft]:
+    """By wire, the one-qubit drafts that nothing comes before."""
+    firsts: dict[int, _Draft] = {}
+    touched: set[int] = set()
+    for draft in drafts:
+        if draft.one_qubit and draft.wires[0] not in touched:
+            firsts[draft.wires[0]] = draft
+        touched.update(draft.wires)
+    return firsts
+
+
+def gate_is_real(gate: Gate) -> bool:
+    definition = GATES[gate.name]
+    if definition.fixed is not None:
+        return bool(np.all(definition.fixed.imag == 0))
+    return all(bool(np.all(generator.matrix.real == 0)) for _, generator in definition.factors)
 
 
 def _kind(names: tuple[str, ...], per_row: bool, sites: list[tuple[int, ...]]) -> Kind:
     factors = tuple(_factors(names))
-    d = GATES[names[0]].wires
-    return Kind(names, 1 << d, factors, np.array(sites, np.int64).reshape(len(sites), len(sites[0])), per_row)
+    d = 1 << GATES[names[0]].wires
+    real = all(gate_is_real(Gate(name, ())) for name in names)
+    return Kind(names, d, factors, np.array(sites, np.int64).reshape(len(sites), len(sites[0])), per_row, real)
 
 
-def _entries(draft: _Draft) -> tuple[tuple[int, ...], ...]:
-    """The places that can differ from zero in the product of the gates or in its transpose."""
-    d = 1 << len(draft.wires)
-    one: NDArray[np.bool_] = np.eye(d, dtype=bool)
-    filled, touched = one.copy(), np.zeros(d, bool)
-    for factor in _factors(tuple(gate.name for gate, _ in draft.gates)):
-        if isinstance(factor, Generator):
-            spread = factor.projectors.any(axis=0)
-            touched |= factor.matrix.any(axis=0) | factor.matrix.any(axis=1)
+def _factors(names: Sequence[str]) -> list[Generator | Complex]:
+    factors: list[Generator | Complex] = []
+    for name in names:
+        definition = GATES[name]
+        if definition.fixed is not None:
+            factors.append(definition.fixed)
         else:
-            spread = factor != 0
-            changed = factor != one
-            touched |= changed.any(axis=0) | changed.any(axis=1)
-        filled = (spread.astype(int) @ filled.astype(int)) > 0
+            factors += [generator for _, generator in definition.factors]
+    return factors
+
+
+def _flips(names: tuple[str, ...]) -> tuple[int, ...]:
+    """The x for which some entry [a, a ^ x] of the product of the gates, or of its inverse, can differ from zero."""
+    d = 1 << GATES[names[0]].wires
+    filled: NDArray[np.int64] = np.eye(d, dtype=np.int64)
+    for factor in _factors(names):
+        spread = factor.projectors.any(axis=0) if isinstance(factor, Generator) else factor != 0
+        filled = ((spread.astype(np.int64) @ filled) > 0).astype(np.int64)
     filled |= filled.T
-    return tuple(tuple(int(b) for b in np.flatnonzero(filled[a])) if touched[a] else () for a in range(d))
+    a = np.arange(d)
+    return tuple(x for x in range(d) if filled[a, a ^ x].any())
 
 
-def _gather(wires: tuple[int, ...], gates: tuple[Gate, ...], register: int) -> Gather:
-    source = np.arange(1 << register)
-    phases = np.ones(1 << register, np.complex128)
-    for gate in gates:
-        matrix = GATES[gate.name].fixed
-        assert matrix is not None
-        k = len(gate.wires)
-        places = np.arange(1 << register)
-        weights = [1 << (register - 1 - wire) for wire in gate.wires]
-        read = sum(((places // weight) & 1) << (k - 1 - j) for j, weight in enumerate(weights))
-        came_from = np.argmax(matrix != 0, axis=1)[read]
-        rest = places - sum(((places // weight) & 1) * weight for weight in weights)
-        old = rest + sum(((came_from >> (k - 1 - j)) & 1) * weight for j, weight in enumerate(weights))
-        phases = matrix[read, came_from] * phases[old]
-        source = source[old]
-    inverse = np.empty_like(source)
-    inverse[source] = np.arange(1 << register)
-    return Gather(
-        wires,
-        source,
-        inverse,
-        None if np.all(phases == 1) else phases,
-        tuple(f"{gate.name} {', '.join(map(str, gate.wires))}" for gate in gates),
-    )
+def _tails(module: CircuitModule, nodes: Sequence[Node], ends: Sequence[int]) -> list[Tail]:
+    """The shared leaves behind a state a row that are read by expectations alone."""
+    if module.wires > OBSERVABLE_WIRES:
+        return []
+    parents = {node.parent for node in nodes}
+    readings: dict[int, dict[int, Expectation]] = {}
+    other: set[int] = set()
+    for k, result in enumerate(module.results):
+        if isinstance(result, Expectation):
+            readings.setdefault(ends[result.segment], {})[k] = result
+        elif isinstance(result, Overlap):
+            other |= {ends[result.left], ends[result.right]}
+        else:
+            other.add(ends[result.segment])
+    found = []
+    for at, node in enumerate(nodes):
+        if node.stage is Stage.SHARED and at not in parents and at not in other and at in readings:
+            results: Mapping[int, Expectation] = readings[at]
+            found.append(Tail(at, tuple(results), dense([r.observable for r in results.values()], module.wires)))
+    return found

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from qsanc.ir.circuit import Expectation, Probabilities, Probability, State
+from qsanc_numpy.arrays import Floats, Numbers
 from qsanc_numpy.folds import Fold
 from qsanc_numpy.paulis import Paulis
-from qsanc_numpy.plan import Complex, Floats
 
 Reading = Expectation | Probabilities | Probability | State
 
 
-def _norms(state: Complex) -> Floats:
-    return state.real**2 + state.imag**2
+def _norms(state: Numbers) -> Floats:
+    norms: Floats = state.real**2 + state.imag**2 if np.iscomplexobj(state) else state**2
+    return norms
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,9 +46,9 @@ class Readout:
             tuple(k for k, result in results.items() if isinstance(result, State)),
         )
 
-    def values(self, state: Complex, wanted: frozenset[int]) -> dict[int, Floats | Complex]:
-        """Values of the wanted results, [column, ...], in the final state complex128[2^wires, column]."""
-        values: dict[int, Floats | Complex] = {}
+    def values(self, state: Numbers, wanted: frozenset[int]) -> dict[int, Floats | Numbers]:
+        """Values of the wanted results, [column, ...], in the final state [2^wires, column]."""
+        values: dict[int, Floats | Numbers] = {}
         if not wanted.isdisjoint(self.expectations):
             measured = self.paulis.values(state)
             values |= {k: measured[at] for at, k in enumerate(self.expectations) if k in wanted}
@@ -57,12 +58,12 @@ class Readout:
             for k, fold, index in distributions:
                 folded = fold.sum(norms)
                 values[k] = np.ascontiguousarray(folded.T) if index is None else folded[index]
-        values |= {k: np.ascontiguousarray(state.T) for k in self.states if k in wanted}
+        values |= {k: np.ascontiguousarray(state.T, np.complex128) for k in self.states if k in wanted}
         return values
 
-    def adjoint(self, state: Complex, cotangents: Mapping[int, Floats]) -> Complex | None:
+    def adjoint(self, state: Numbers, cotangents: Mapping[int, Floats]) -> Numbers | None:
         """d/d conj(state) of the sum over results of <cotangent, value>, cotangents [column, ...]; None for none."""
-        total: Complex | None = None
+        total: Numbers | None = None
         if any(k in cotangents for k in self.expectations):
             stacked = np.zeros((len(self.expectations), state.shape[1]))
             for at, k in enumerate(self.expectations):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qsanc_numpy.plan import Complex, Floats, Ints
+from qsanc_numpy.arrays import Floats, Ints, Numbers
 
 _GRAM_GAIN = 8
 """A multiplication in a matrix product costs about this much less than one on gathered columns (measured)."""
@@ -19,26 +19,26 @@ _GATHER_LIMIT = 1 << 20
 """Amplitudes gathered at once."""
 
 
-def inner(left: Complex, right: Complex, pairs: Ints) -> Complex:
+def inner(left: Numbers, right: Numbers, pairs: Ints) -> Numbers:
     """<left column | right column> for each of int64[pair, 2]."""
     if _by_gram(left, right, pairs):
-        gram: Complex = (left.conj().T @ right)[pairs[:, 0], pairs[:, 1]]
+        gram: Numbers = (left.conj().T @ right)[pairs[:, 0], pairs[:, 1]]
         return gram
-    values = np.empty(len(pairs), np.complex128)
+    values = np.empty(len(pairs), np.result_type(left, right))
     for part in _parts(len(pairs), left.shape[0]):
         chosen = pairs[part]
         values[part] = (left[:, chosen[:, 0]].conj() * right[:, chosen[:, 1]]).sum(axis=0)
     return values
 
 
-def spread(features: Complex, weights: Complex, at: Ints, to: Ints, columns: int, gram: bool) -> Complex:
+def spread(features: Numbers, weights: Numbers, at: Ints, to: Ints, columns: int, gram: bool) -> Numbers:
     """out[:, to[p]] += weights[p] features[:, at[p]], for an `out` of so many columns."""
     if gram:
-        table = np.zeros((features.shape[1], columns), np.complex128)
+        table = np.zeros((features.shape[1], columns), weights.dtype)
         np.add.at(table, (at, to), weights)
-        product: Complex = features @ table
+        product: Numbers = features @ table
         return product
-    out = np.zeros((features.shape[0], columns), np.complex128)
+    out = np.zeros((features.shape[0], columns), np.result_type(features, weights))
     order = np.argsort(to, kind="stable")
     for part in _parts(len(order), features.shape[0]):
         chosen = order[part]
@@ -47,7 +47,7 @@ def spread(features: Complex, weights: Complex, at: Ints, to: Ints, columns: int
     return out
 
 
-def _by_gram(left: Complex, right: Complex, pairs: Ints) -> bool:
+def _by_gram(left: Numbers, right: Numbers, pairs: Ints) -> bool:
     return int(left.shape[1] * right.shape[1]) <= _GRAM_GAIN * len(pairs)
 
 
@@ -74,7 +74,7 @@ class OverlapPlan:
     def whole(self) -> bool:
         return not self.rest
 
-    def features(self, state: Complex) -> Complex:
+    def features(self, state: Numbers) -> Numbers:
         """complex128[feature, column]: the state itself, or the reduced density matrix's entries."""
         if self.whole:
             return state
@@ -82,21 +82,21 @@ class OverlapPlan:
         reduced = matrix @ matrix.conj().transpose(0, 2, 1)
         return np.ascontiguousarray(reduced.reshape(reduced.shape[0], 1 << 2 * len(self.kept)).T)
 
-    def values(self, left: Complex, right: Complex, pairs: Ints) -> Floats:
+    def values(self, left: Numbers, right: Numbers, pairs: Ints) -> Floats:
         """float64[pair] from the features of both sides."""
         products = inner(left, right, pairs)
         return products.real**2 + products.imag**2 if self.whole else products.real
 
     def adjoint(
-        self, states: tuple[Complex, Complex], features: tuple[Complex, Complex], pairs: Ints, cotangents: Floats
-    ) -> tuple[Complex, Complex]:
+        self, states: tuple[Numbers, Numbers], features: tuple[Numbers, Numbers], pairs: Ints, cotangents: Floats
+    ) -> tuple[Numbers, Numbers]:
         """d/d conj(state) of <cotangents, values>, for the left and for the right states."""
         left, right = features
         if self.whole:
             products = inner(left, right, pairs)
             weights = (cotangents * products.conj(), cotangents * products)
         else:
-            weights = (cotangents.astype(np.complex128),) * 2
+            weights = (cotangents, cotangents)
         gram = _by_gram(left, right, pairs)
         by_left = spread(right, weights[0], pairs[:, 1], pairs[:, 0], left.shape[1], gram)
         by_right = spread(left, weights[1], pairs[:, 0], pairs[:, 1], right.shape[1], gram)
@@ -104,13 +104,13 @@ class OverlapPlan:
             return by_left, by_right
         return self._applied(by_left, states[0]), self._applied(by_right, states[1])
 
-    def _matrix(self, state: Complex) -> Complex:
+    def _matrix(self, state: Numbers) -> Numbers:
         """complex128[column, kept, rest]."""
         axes = state.reshape((2,) * self.register + (state.shape[1],))
         ordered = axes.transpose(self.register, *self.kept, *self.rest)
         return ordered.reshape(state.shape[1], 1 << len(self.kept), 1 << len(self.rest))
 
-    def _applied(self, operators: Complex, state: Complex) -> Complex:
+    def _applied(self, operators: Numbers, state: Numbers) -> Numbers:
         """Each column's operator, complex128[kept * kept, column], on the kept wires of that column."""
         d = 1 << len(self.kept)
         out = np.ascontiguousarray(operators.T).reshape(state.shape[1], d, d) @ self._matrix(state)

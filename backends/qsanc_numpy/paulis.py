@@ -15,8 +15,8 @@ from itertools import pairwise
 import numpy as np
 
 from qsanc.ir.circuit import Observable, Pauli
+from qsanc_numpy.arrays import Floats, Index, Ints, Numbers
 from qsanc_numpy.folds import Fold
-from qsanc_numpy.plan import Complex, Floats, Index, Ints
 
 TABLE_WIRES = 10
 """Products share a table as long as it reads at most so many wires together, or no more than one of them does alone."""
@@ -76,7 +76,7 @@ class Paulis:
                     constants[k] += coefficient
         return Paulis(constants, tuple(_flip(flipped, terms, register) for flipped, terms in grouped.items()))
 
-    def values(self, state: Complex) -> Floats:
+    def values(self, state: Numbers) -> Floats:
         """float64[observable, column]."""
         total = np.repeat(self.constants[:, None], state.shape[1], axis=1)
         for flip in self.flips:
@@ -88,16 +88,21 @@ class Paulis:
                 product = (view[flip.index].conj() * view).reshape(state.shape)
                 real, imaginary = product.real, product.imag
             for table in flip.tables:
+                if table.imaginary and not np.iscomplexobj(state):
+                    continue
                 total[table.observables] += table.signs @ table.fold.sum(imaginary if table.imaginary else real)
         return total
 
-    def adjoint(self, state: Complex, cotangents: Floats) -> Complex:
-        """sum over observables of cotangents[observable, column] times the observable applied to the state."""
-        total: Complex = (cotangents * self.constants[:, None]).sum(axis=0) * state
+    def adjoint(self, state: Numbers, cotangents: Floats) -> Numbers:
+        """sum over observables of cotangents[observable, column] times the observable applied to the state; its real
+        part where the state is real."""
+        total: Numbers = (cotangents * self.constants[:, None]).sum(axis=0) * state
         for flip in self.flips:
             view = state.reshape(*flip.shape, state.shape[1])
             flipped = (view if flip.index is None else view[flip.index]).reshape(state.shape)
             for table in flip.tables:
+                if table.imaginary and not np.iscomplexobj(state):
+                    continue
                 weight = table.fold.spread(table.signs.T @ cotangents[table.observables])
                 turned = 1j * flipped if table.imaginary else flipped
                 shape = (*table.fold.shape, state.shape[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +29,9 @@ from qsanc.target import Bindings, Context, Request, Shifts
 from qsanc.testing.strategies import bindings, circuits
 from qsanc_numpy import evaluate, lowering, paulis
 from qsanc_numpy.backend import NumpyBackend
+from qsanc_numpy.costs import CostModel
 from qsanc_numpy.evaluate import Lowered
-from qsanc_numpy.plan import Stage, Step
+from qsanc_numpy.plan import Lockstep, Node, Plan
 
 ATTENTION = """
 circuit @gpqsa wires 3
@@ -74,15 +74,40 @@ def test_the_text_of_a_plan(golden: Callable[[Path, str], None]) -> None:
     golden(Path(__file__).parent / "attention.plan", executable.plan())
 
 
-def always_as_matrix(module: CircuitModule) -> Lowered:
+class Gates(CostModel):
+    """Every shared stretch gate by gate."""
+
+    def as_matrix(self, plan: Plan, node: Node, columns: int) -> bool:
+        return False
+
+    def by_observables(self, plan: Plan, group: Lockstep, columns: int) -> bool:
+        return False
+
+
+class OneMatrix(Gates):
     """Every shared stretch as one matrix, whatever it costs."""
 
-    def forced(step: Step) -> Step:
-        return replace(step, matrix_from=1) if step.stage is Stage.SHARED else step
+    def as_matrix(self, plan: Plan, node: Node, columns: int) -> bool:
+        return True
 
-    found = Lowered.of(module)
-    segments = [replace(s, steps=tuple(forced(step) for step in s.steps)) for s in found.plan.segments]
-    return replace(found, plan=replace(found.plan, segments=tuple(segments)))
+
+class Observables(OneMatrix):
+    """Every tail by its observables, where they are small enough to be written down."""
+
+    def by_observables(self, plan: Plan, group: Lockstep, columns: int) -> bool:
+        return True
+
+
+def gate_by_gate(module: CircuitModule) -> Lowered:
+    return Lowered.of(module, Gates())
+
+
+def always_as_matrix(module: CircuitModule) -> Lowered:
+    return Lowered.of(module, OneMatrix())
+
+
+def always_by_observables(module: CircuitModule) -> Lowered:
+    return Lowered.of(module, Observables())
 
 
 def without_gathers(module: CircuitModule) -> Lowered:
@@ -99,7 +124,7 @@ def with_small_tables(module: CircuitModule) -> Lowered:
         return Lowered.of(module)
 
 
-WAYS = [Lowered.of, always_as_matrix, without_gathers, with_small_tables]
+WAYS = [Lowered.of, gate_by_gate, always_as_matrix, always_by_observables, without_gathers, with_small_tables]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -126,7 +151,7 @@ def test_values_at_shifts_are_those_of_the_oracle(way: Callable[[CircuitModule],
         np.testing.assert_allclose(found[k], value, atol=1e-10)
 
 
-@pytest.mark.parametrize("way", [always_as_matrix, without_gathers, with_small_tables])
+@pytest.mark.parametrize("way", WAYS[1:])
 @settings(max_examples=60)
 @given(data=st.data())
 def test_adjoint_gradients_are_the_same(way: Callable[[CircuitModule], Lowered], data: st.DataObject) -> None:
