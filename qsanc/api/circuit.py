@@ -11,11 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from qsanc import registry
 from qsanc.api.names import item_of, module_of, only
+from qsanc.api.native import tier_of
 from qsanc.api.noise import unexecuted
 from qsanc.check.module import Module
 from qsanc.diagnostics import Severity
 from qsanc.driver import Compiled, compile_entry
 from qsanc.elaborate import elaborate, entries
+from qsanc.fast import OFF, Mode, Tier
 from qsanc.grad.reverse import evaluate, prepare
 from qsanc.ir.draw import draw
 from qsanc.ir.layout import Layout
@@ -26,12 +28,17 @@ from qsanc.train import errors
 
 
 def compile(
-    source: str | Path, entry: str | None = None, *, backend: str = "numpy", shots: int | None = None
+    source: str | Path,
+    entry: str | None = None,
+    *,
+    backend: str = "numpy",
+    shots: int | None = None,
+    jit: Mode | Tier = "auto",
 ) -> Circuit:
     """A circuit, or the state that an ansatz prepares, as a function of arrays.
 
     `source` is a file, or program text (a `str` with a line break); `entry` is needed where the file has several.
-    Raises QsanError.
+    `jit` is as in `load`. Raises QsanError.
 
     >>> import math, qsanc
     >>> turn = qsanc.compile('''qsan 1.0
@@ -44,7 +51,7 @@ def compile(
     if entry is None:
         named = [name for name in entries(module) if not isinstance(item_of(module, name), ast.Model)]
         entry = only(named, "circuit", module)
-    return Circuit(module, entry, backend, shots)
+    return Circuit(module, entry, backend, shots, tier_of(jit))
 
 
 class Circuit:
@@ -55,7 +62,9 @@ class Circuit:
     significant. Raises QsanError for arguments that do not fit.
     """
 
-    def __init__(self, module: Module, entry: str, backend: str = "numpy", shots: int | None = None) -> None:
+    def __init__(
+        self, module: Module, entry: str, backend: str = "numpy", shots: int | None = None, tier: Tier = OFF
+    ) -> None:
         item = item_of(module, entry)
         if isinstance(item, ast.Noise):
             raise errors.fail(unexecuted(item, Severity.ERROR))
@@ -68,7 +77,7 @@ class Circuit:
             title = f"{module.file.source.name} has no circuit `{entry}`"
             raise errors.fail(errors.error("QS101", title, help=errors.near(entry, known) or ", ".join(known[:12])))
         self._module, self._entry, self._item = module, entry, item
-        self._backend, self._shots = registry.load(backend), shots
+        self._backend, self._shots, self._tier = registry.load(backend), shots, tier
         self._compiled: dict[tuple[tuple[tuple[str, object], ...], ...], Compiled] = {}
 
     def __repr__(self) -> str:
@@ -94,6 +103,7 @@ class Circuit:
 
     def _run(self, arguments: tuple[ArrayLike, ...], named: Mapping[str, ArrayLike], seed: int) -> NDArray[np.generic]:
         sizes, arrays = self._bound(arguments, named)
+        self._tier.settle()
         compiled = self._for(sizes, {name: array.shape for name, array in arrays.items()})
         if not compiled.program.functions:
             return self._state(compiled, arrays)
@@ -175,7 +185,13 @@ class Circuit:
         key = (tuple(sorted(sizes.items())), tuple(sorted(shapes.items())))
         if key not in self._compiled:
             self._compiled[key] = compile_entry(
-                self._module, self._entry, self._backend, sizes=sizes, shapes=shapes, shots=self._shots
+                self._module,
+                self._entry,
+                self._backend,
+                sizes=sizes,
+                shapes=shapes,
+                shots=self._shots,
+                tier=self._tier,
             )
         return self._compiled[key]
 

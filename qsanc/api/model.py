@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from qsanc import registry
 from qsanc.api.circuit import Circuit
 from qsanc.api.names import model_named, module_of
+from qsanc.api.native import tier_of
 from qsanc.api.parameters import Parameters
 from qsanc.check.imports import load as load_file
 from qsanc.check.module import Module
 from qsanc.driver import Compiled, compile_entry
+from qsanc.fast import OFF, Mode, Tier
 from qsanc.ir.program import DataField
 from qsanc.target import Backend, Context, Floats
 from qsanc.train import errors
@@ -31,6 +33,7 @@ from qsanc.train.parameters import initial, trained
 from qsanc.train.progress import History, Report
 from qsanc.train.records import ONE, Records
 from qsanc.train.run_folder import RunFolder
+from qsanc.train.run_info import Ran
 from qsanc.train.saving import save_model
 from qsanc.train.tables import Findings, Table, table_of
 from qsanc.train.task import Choices, Grad, Tables, assemble, method_for, objective_of
@@ -47,6 +50,7 @@ def load(
     backend: str = "numpy",
     vocab: int | Sequence[str] | None = None,
     shots: int | None = None,
+    jit: Mode | Tier = "auto",
     **sizes: int | float,
 ) -> Model:
     """A model, compiled, with its initial parameters.
@@ -54,7 +58,10 @@ def load(
     `source` is a file, or program text (a `str` with a line break). `model` is needed where the file has several.
     `vocab` is the number of rows of the embedding or the list of words: row 0 is the unknown word, row i + 1 words[i];
     without it, it comes from the data of `fit`. Every other keyword is a size or a hyper setting of the model. `shots`
-    samples each circuit instead of taking exact values. Raises QsanError.
+    samples each circuit instead of taking exact values. `jit` says whether kernels run as native code: `off` never,
+    `on` always (compiled here where that is still to be done, an error where it cannot be), `auto` as soon as another
+    process has compiled it. `off` and `on` give the same bits in every repetition; `auto` agrees with both to 1e-9. A
+    `Tier` also says where compiled code is kept. Raises QsanError.
 
     >>> import qsanc
     >>> model = qsanc.load("models/vqe_h2.qsan")
@@ -67,11 +74,15 @@ def load(
     if vocab is not None:
         given["vocab"] = words.size if words is not None else int(vocab)  # type: ignore[arg-type]
     entry = model_named(module, model)
-    return Model(module, entry, backend, sizes=given, coding=Coding(vocabulary=words), shots=shots)
+    coding = Coding(vocabulary=words)
+    return Model(module, entry, backend, sizes=given, coding=coding, shots=shots, tier=tier_of(jit))
 
 
-def load_run(folder: str | Path, *, backend: str | None = None) -> Model:
-    """The model of a run folder with its best weights. Raises QsanError for what is missing, damaged or changed."""
+def load_run(folder: str | Path, *, backend: str | None = None, jit: Mode | Tier | None = None) -> Model:
+    """The model of a run folder with its best weights. Raises QsanError for what is missing, damaged or changed.
+
+    `backend` and `jit` are as in training where they are None.
+    """
     run = RunFolder.open(Path(folder))
     run.sources()
     info = run.info
@@ -83,6 +94,7 @@ def load_run(folder: str | Path, *, backend: str | None = None) -> Model:
         coding=run.coding(),
         shots=info.shots,
         found={size.name: int(size.value) for size in info.sizes if size.origin == "data"},
+        tier=tier_of(jit or info.jit.mode),
     )
     model._become(model._compiled, run.weights(model._model))
     return model
@@ -101,11 +113,13 @@ class Model:
         coding: Coding,
         shots: int | None = None,
         found: Mapping[str, int] | None = None,
+        tier: Tier = OFF,
     ) -> None:
         self._module, self._entry, self._backend_name, self._shots = module, entry, backend, shots
         self._backend: Backend = registry.load(backend)
-        self._sizes, self._coding = dict(sizes), coding
+        self._sizes, self._coding, self._tier = dict(sizes), coding, tier
         self._history: History | None = None
+        self._ran: tuple[Ran, ...] = ()
         self._become(self._compile(found or {}))
 
     @property
@@ -164,6 +178,7 @@ class Model:
             choices=Choices(epochs, batch, lr, seed, patience, grad),
             shots=self._shots,
             vocabulary=self._coding.vocabulary if "vocab" in self._sizes else None,
+            tier=self._tier,
         )
         history = fit(
             task.model,
@@ -172,7 +187,7 @@ class Model:
             valid=task.parts.get("valid"),
             recipe=task.recipe,
         )
-        self._coding, self._history = task.coding, history
+        self._coding, self._history, self._ran = task.coding, history, task.objective.ran
         self._become(task.compiled, history.parameters)
         return history
 
@@ -278,7 +293,7 @@ class Model:
 
     def circuit(self, name: str) -> Circuit:
         """A circuit or ansatz that the model's file defines or imports, as a function of arrays."""
-        return Circuit(self._module, name, self._backend_name, self._shots)
+        return Circuit(self._module, name, self._backend_name, self._shots, self._tier)
 
     def save(self, folder: str | Path) -> None:
         """Keep the model in a new run folder, for `load_run`, `qsanc predict` and `qsanc eval`. Raises QsanError."""
@@ -292,13 +307,20 @@ class Model:
             backend=self._backend_name,
             shots=self._shots,
             history=self._history,
+            ran=self._ran,
         )
 
     # Compiled state: what follows from sizes, and changes as a whole when data bring new ones.
 
     def _compile(self, found: Mapping[str, int]) -> Compiled:
         return compile_entry(
-            self._module, self._entry, self._backend, sizes=self._sizes, data_sizes=found, shots=self._shots
+            self._module,
+            self._entry,
+            self._backend,
+            sizes=self._sizes,
+            data_sizes=found,
+            shots=self._shots,
+            tier=self._tier,
         )
 
     def _become(self, compiled: Compiled, values: Mapping[str, Floats] | None = None) -> None:

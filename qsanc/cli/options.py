@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from qsanc.fast import Mode, Tier
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -98,6 +101,30 @@ def shots(function: F) -> F:
     return click.option("--shots", type=click.IntRange(min=1), help="Samples a circuit instead of exact values.")(
         function
     )
+
+
+_JIT = click.Choice(["off", "on", "auto"])
+
+
+def jit(function: F) -> F:
+    return click.option(
+        "--jit", type=_JIT, default="auto", show_default=True,
+        help="Run kernels as native code: never, always, or as soon as it is compiled.",
+    )(function)  # fmt: skip
+
+
+def jit_of_run(function: F) -> F:
+    return click.option(
+        "--jit", type=_JIT,
+        help="Run kernels as native code: never, always, or as soon as it is compiled; by default as in training.",
+    )(function)  # fmt: skip
+
+
+def tier(mode: Mode) -> Tier:
+    """The mode as a tier that keeps compiled code where the environment says, and speaks on stderr."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    folder = Path(home) / "qsanc" if home and Path(home).is_absolute() else None
+    return Tier(mode, folder, lambda text: click.echo(text, err=True))
 
 
 def truncate(function: F) -> F:

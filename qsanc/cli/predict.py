@@ -11,6 +11,8 @@ from qsanc.api import load_run
 from qsanc.cli import options
 from qsanc.cli.report import print_json
 from qsanc.diagnostics import Diagnostic, QsanError, Severity
+from qsanc.fast import Mode
+from qsanc.train.run_folder import RunFolder
 from qsanc.train.tables import read_table
 
 
@@ -19,6 +21,7 @@ from qsanc.train.tables import read_table
 @click.argument("texts", metavar="[TEXT...|-]", nargs=-1)
 @click.option("--data", type=options.file, help="A .tsv, .csv or .jsonl file of records; labels are not read.")
 @click.option("--backend", help="Where circuits run, ENTRY[:TARGET]; by default as in training.")
+@options.jit_of_run
 @options.columns
 @options.truncate
 @options.as_json
@@ -27,6 +30,7 @@ def command(
     texts: tuple[str, ...],
     data: Path | None,
     backend: str | None,
+    jit: Mode | None,
     columns: dict[str, str],
     truncate: bool,
     as_json: bool,
@@ -41,7 +45,7 @@ def command(
         raise click.UsageError("give either --data or TEXT")
     if columns and data is None:
         raise click.UsageError("--column stands beside --data")
-    model = load_run(run, backend=backend)
+    model = load_run(run, backend=backend, jit=options.tier(jit or RunFolder.open(run).info.jit.mode))
     if data is not None:
         table = read_table(data)
     else:

@@ -12,6 +12,7 @@ from qsanc.check.imports import load
 from qsanc.cli import options
 from qsanc.cli.report import print_json, warn_of_noise
 from qsanc.cli.values import argument
+from qsanc.fast import Mode
 
 
 @click.command()
@@ -21,6 +22,7 @@ from qsanc.cli.values import argument
 @options.sizes
 @options.backend
 @options.shots
+@options.jit
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the samples.")
 @options.as_json
 def command(
@@ -30,6 +32,7 @@ def command(
     sizes: dict[str, int | float],
     backend: str,
     shots: int | None,
+    jit: Mode,
     seed: int,
     as_json: bool,
 ) -> int:
@@ -42,7 +45,7 @@ def command(
     twice = [name for name in given if name in sizes]
     if twice:
         raise click.UsageError(f"`{twice[0]}` is given twice, as an argument and with --set")
-    function = Circuit(module, circuit, backend, shots)
+    function = Circuit(module, circuit, backend, shots, options.tier(jit))
     warn_of_noise(module)
     value = function.run({**given, **sizes}, seed=seed)
     if np.iscomplexobj(value):

@@ -15,6 +15,7 @@ from qsanc.cli import options
 from qsanc.cli.progress import watch
 from qsanc.cli.report import print_json, warn_of_noise
 from qsanc.cli.results import confusion, table
+from qsanc.fast import Mode
 from qsanc.train.progress import Interrupted
 from qsanc.train.run_folder import RunFolder
 from qsanc.train.run_info import DataSource, report_json
@@ -45,6 +46,11 @@ from qsanc.train.task import Choices, Grad, PartName, Tables, Task, assemble
 @click.option("--grad", type=click.Choice(["auto", "parameter_shift", "adjoint", "spsa"]), help="How to differentiate.")
 @options.backend
 @options.shots
+@click.option(
+    "--jit",
+    type=click.Choice(["off", "on", "auto"]),
+    help="Run kernels as native code: never, always, or as soon as it is compiled (the default).",
+)
 @click.option("--independent-shots", is_flag=True, help="Sample equal tokens each by itself.")
 @options.columns
 @options.truncate
@@ -67,6 +73,7 @@ def command(
     grad: Grad | None,
     backend: str,
     shots: int | None,
+    jit: Mode | None,
     independent_shots: bool,
     columns: dict[str, str],
     truncate: bool,
@@ -90,6 +97,7 @@ def command(
             patience,
             grad,
             shots,
+            jit,
             columns,
             truncate,
             independent_shots,
@@ -116,6 +124,7 @@ def command(
         choices=Choices(epochs, batch, lr, seed, patience, grad),
         shots=shots,
         independent=independent_shots,
+        tier=options.tier(jit or "auto"),
     )
     run = None
     if out is not None:
@@ -157,6 +166,7 @@ def _resumed(folder: Path, given: dict[PartName, Path | None], controls: bool, a
         recipe=info.recipe,
         shots=info.shots,
         independent=settings.get("independent_shots") is True,
+        tier=options.tier(info.jit.mode),
     )
     return _carry_out(task, info.backend, run, controls and settings.get("controls") is not False, as_json)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from qsanc.fast import OFF, Tier
 from qsanc.grad.circuit import Method
 from qsanc.grad.reverse import Prepared, evaluate, prepare, value_and_gradient
 from qsanc.ir.circuit import CircuitModule
@@ -15,12 +16,14 @@ from qsanc.ir.ops import Array
 from qsanc.target import Context, Executable, Floats
 from qsanc.train.objective import Outputs, Parameters
 from qsanc.train.records import Records
+from qsanc.train.run_info import Ran
 
 
 class Compiled:
     """A function of the model language with executables for its circuits, as an `Objective`.
 
-    `executables` by module name; `method` is how circuits are differentiated; `shots` None is exact.
+    `executables` by module name; `method` is how circuits are differentiated; `shots` None is exact. `tier` is that of
+    the executables: what it has compiled meanwhile is used from the next call on, and `ran` says from which step.
     """
 
     def __init__(
@@ -32,16 +35,28 @@ class Compiled:
         method: Method,
         shots: int | None = None,
         independent: bool = False,
+        tier: Tier = OFF,
     ) -> None:
         self._function, self._modules, self._executables = function, tuple(modules), executables
-        self._method, self._shots, self._independent = method, shots, independent
+        self._method, self._shots, self._independent, self._tier = method, shots, independent, tier
+        self._ran: tuple[Ran, ...] = ()
         types = function.types()
         self._single = {name for name, number in function.outputs if not types[number].rows}
         self._prepared: dict[tuple[tuple[str, ...], tuple[str, ...]], Prepared] = {}
 
+    @property
+    def ran(self) -> tuple[Ran, ...]:
+        """How the steps so far were computed: an entry for the first one, and for each where that changed."""
+        return self._ran
+
+    def ready(self, wrt: tuple[str, ...]) -> None:
+        """Do now what the first step would do: plan, and compile native code where that is wanted."""
+        self._plan(("predict", "loss"), wrt)
+
     def gradient(
         self, parameters: Parameters, records: Records, *, wrt: tuple[str, ...], context: Context
     ) -> tuple[Outputs, Parameters]:
+        self._tier.settle()
         values, gradient = value_and_gradient(
             self._plan(("predict", "loss"), wrt),
             self._executables,
@@ -52,6 +67,7 @@ class Compiled:
             shots=self._shots,
             independent=self._independent,
         )
+        self._note(context.step)
         return self._outputs(values, records), {name: gradient[name].astype(np.float64, copy=False) for name in wrt}
 
     def outputs(self, parameters: Parameters, records: Records, *, context: Context) -> Outputs:
@@ -65,6 +81,7 @@ class Compiled:
         self, wanted: tuple[str, ...], parameters: Parameters, records: Records, *, context: Context
     ) -> dict[str, Array]:
         """Outputs and probes by name, each [row, static axes ...]. Raises KeyError for names the function lacks."""
+        self._tier.settle()
         return evaluate(
             self._plan(wanted, ()),
             self._executables,
@@ -79,6 +96,11 @@ class Compiled:
         if (wanted, wrt) not in self._prepared:
             self._prepared[wanted, wrt] = prepare(self._function, self._modules, wanted, wrt=wrt)
         return self._prepared[wanted, wrt]
+
+    def _note(self, step: int) -> None:
+        builds = tuple(sorted(self._tier.builds().items()))
+        if not self._ran or self._ran[-1].builds != builds:
+            self._ran = (*self._ran, Ran(step, builds))
 
     def _outputs(self, values: Mapping[str, Array], records: Records) -> Outputs:
         return Outputs(

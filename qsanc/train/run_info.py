@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, cast, get_args
 
+from qsanc.fast import Mode
 from qsanc.ir.program import Optimizer, Recipe, SizeOrigin, SizeValue
 from qsanc.train.json_fields import Fields, Json, file_text
 from qsanc.train.metrics import Metrics
@@ -43,6 +44,24 @@ class Results:
 
 
 @dataclass(frozen=True, slots=True)
+class Ran:
+    """From this step on (counted over all epochs, from 0) these libraries ran as native code, with the keys of their
+    builds; all else ran in NumPy.
+    """
+
+    step: int
+    builds: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Jit:
+    """What was asked of native code, and what ran: an entry where a training began, went on, or changed."""
+
+    mode: Mode = "off"
+    ran: tuple[Ran, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
     """`files` are the names of the source files under `source/` with their SHA-256; `entry` is the one with `model`.
 
@@ -67,6 +86,7 @@ class RunInfo:
     status: Status = "running"
     results: Results | None = None
     written: tuple[tuple[str, str], ...] = ()
+    jit: Jit = Jit()
 
 
 def to_json(info: RunInfo) -> bytes:
@@ -96,6 +116,13 @@ def to_json(info: RunInfo) -> bytes:
         ],
         "parts": dict(info.parts),
         "written": dict(info.written),
+        "jit": {
+            "mode": info.jit.mode,
+            "ran": [
+                {"step": ran.step, "tier": "native" if ran.builds else "numpy", "builds": dict(ran.builds)}
+                for ran in info.jit.ran
+            ],
+        },
         "plan": info.plan,
     }
     if results is not None:
@@ -141,6 +168,7 @@ def from_json(path: Path) -> RunInfo:
         tuple((name, fields.inner("written").text(name)) for name in fields.inner("written").names())
         if fields.has("written")
         else (),
+        _jit(fields.inner("jit")) if fields.has("jit") else Jit(),
     )
 
 
@@ -202,6 +230,15 @@ def _data(fields: Fields) -> DataSource:
         fields.text("sha256") if fields.has("sha256") else None,
         fields.integer("records", 0),
     )
+
+
+def _jit(fields: Fields) -> Jit:
+    """A run from before there was native code has none."""
+    ran = []
+    for entry in fields.objects("ran"):
+        builds = entry.inner("builds")
+        ran.append(Ran(entry.integer("step", 0), tuple((name, builds.text(name)) for name in builds.names())))
+    return Jit(cast(Mode, fields.one_of("mode", get_args(Mode))), tuple(ran))
 
 
 def _results(fields: Fields) -> Results:

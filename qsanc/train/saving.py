@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from importlib.metadata import version
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 
 from qsanc.check.module import Module
@@ -17,7 +18,7 @@ from qsanc.target import Floats
 from qsanc.train.data import Coding
 from qsanc.train.progress import History
 from qsanc.train.run_folder import RunFolder, hashes
-from qsanc.train.run_info import DataSource, Results, RunInfo, Setting
+from qsanc.train.run_info import DataSource, Jit, Ran, Results, RunInfo, Setting
 from qsanc.train.weights import write_weights
 
 
@@ -73,11 +74,21 @@ def describe(
             ("python", platform.python_version()),
             ("numpy", version("numpy")),
             ("platform", platform.platform()),
+            *(() if compiled.tier.mode == "off" else compilers()),
         ),
         data,
         parts,
+        jit=Jit(compiled.tier.mode),
     )
     return info, texts
+
+
+def compilers() -> tuple[tuple[str, str], ...]:
+    """The versions of what compiles native code; none where it is not installed."""
+    try:
+        return tuple((name, version(name)) for name in ("numba", "llvmlite"))
+    except PackageNotFoundError:
+        return ()
 
 
 def save_model(
@@ -90,6 +101,7 @@ def save_model(
     backend: str,
     shots: int | None,
     history: History | None,
+    ran: tuple[Ran, ...] = (),
 ) -> None:
     """A new run folder of a model as it stands. Raises QsanError where the folder is taken or cannot be written."""
     info, texts = describe(
@@ -100,7 +112,7 @@ def save_model(
         method="adjoint" if "adjoint" in compiled.capabilities.gradients else "parameter_shift",
         shots=shots,
     )
-    run = RunFolder.create(folder, info, texts, coding)
+    run = RunFolder.create(folder, replace(info, jit=replace(info.jit, ran=ran)), texts, coding)
     write_weights(folder / "weights.safetensors", parameters)
     run.finish(results_of(history) if history is not None else Results(0, 0, 0, 0.0, False))
 

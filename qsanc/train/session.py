@@ -13,7 +13,7 @@ from qsanc.source import Source
 from qsanc.target import Backend, BackendFailure, Context
 from qsanc.train.controls import control, majority
 from qsanc.train.loop import fit
-from qsanc.train.progress import History, Interrupted, Observer, Report
+from qsanc.train.progress import EpochRecord, History, Interrupted, Observer, Progress, Report
 from qsanc.train.run_folder import RunFolder
 from qsanc.train.saving import results_of
 from qsanc.train.task import Task, control_for, method_for, objective_of
@@ -39,6 +39,8 @@ def carry_out(
 ) -> Outcome:
     """Train, from where the run was stopped if it was; then train the controls, and finish the run.
 
+    `run.json` says from which step on native code ran.
+
     Raises what `fit` raises, after noting in the run how it ended, and QsanError (QS939) for a run that another process
     is writing.
     """
@@ -50,6 +52,7 @@ def _carried_out(
     task: Task, backend: Backend, run: RunFolder | None, observer: Observer | None, controls: bool
 ) -> Outcome:
     progress = run.progress(task.model) if run is not None else None
+    keeper = _Keeper(run, task) if run is not None else None
     if run is not None:
         run.mark("running")
         run.note_parts(dict(task.origins.items()))
@@ -63,21 +66,48 @@ def _carried_out(
             recipe=task.recipe,
             progress=progress,
             context=Context(run_folder=run.path if run is not None else None),
-            keeper=run,
+            keeper=keeper,
             observer=observer,
         )
         baselines = baselines_of(task, backend) if controls else ()
     except (Interrupted, KeyboardInterrupt):
-        if run is not None:
+        if run is not None and keeper is not None:
+            keeper.note()
             run.mark("interrupted")
         raise
     except (QsanError, BackendFailure):
-        if run is not None:
+        if run is not None and keeper is not None:
+            keeper.note()
             run.mark("failed")
         raise
-    if run is not None:
+    if run is not None and keeper is not None:
+        keeper.note()
         run.finish(replace(results_of(history), baselines=baselines))
     return Outcome(history, baselines)
+
+
+class _Keeper:
+    """A run folder that is also told which steps ran as native code."""
+
+    def __init__(self, run: RunFolder, task: Task) -> None:
+        self._run, self._task = run, task
+        self._before, self._known = run.info.jit.ran, len(task.objective.ran)
+
+    def keep(self, progress: Progress) -> None:
+        self._run.keep(progress)
+        self.note()
+
+    def record(self, epoch: EpochRecord) -> None:
+        self._run.record(epoch)
+
+    def note(self) -> None:
+        """Write to `run.json` what ran, if that is not there yet."""
+        ran, tier = self._task.objective.ran[self._known :], self._task.compiled.tier
+        if self._run.info.jit.ran == (*self._before, *ran):
+            return
+        if tier.mode == "on" and self._before and self._before[-1].builds != ran[0].builds and tier.note is not None:
+            tier.note("the native code is not that of the run so far: its numbers may differ in their last digits")
+        self._run.note(replace(self._run.info, jit=replace(self._run.info.jit, ran=(*self._before, *ran))))
 
 
 def baselines_of(task: Task, backend: Backend) -> Baselines:
@@ -91,9 +121,10 @@ def baselines_of(task: Task, backend: Backend) -> Baselines:
         found.append(("majority", commonest))
     chosen = control_for(task.model)
     if chosen is not None:
-        name, sizes = chosen
+        (name, sizes), tier = chosen, task.compiled.tier
         text = (resources.files("qsanc") / "std" / "controls.qsan").read_text(encoding="utf-8")
-        compiled = compile_entry(load_text(Source("std/controls.qsan", text), None), name, backend, sizes=sizes)
+        module = load_text(Source("std/controls.qsan", text), None)
+        compiled = compile_entry(module, name, backend, sizes=sizes, tier=tier)
         objective = objective_of(compiled, method_for(compiled, "auto", None))
         model = compiled.program.models[0]
         report = control(model, objective, task.model, train=train, valid=valid, test=test, recipe=task.recipe)

@@ -15,6 +15,7 @@ from qsanc.check.module import Module
 from qsanc.diagnostics import Diagnostic, QsanError, Severity
 from qsanc.driver import Compiled, compile_entry
 from qsanc.elaborate import elaborate
+from qsanc.fast import OFF, Tier
 from qsanc.grad.circuit import Method
 from qsanc.ir.program import Model, Recipe
 from qsanc.passes.model.pipeline import Level
@@ -23,6 +24,7 @@ from qsanc.train import errors, splits
 from qsanc.train.compiled import Compiled as CompiledObjective
 from qsanc.train.data import Coding, divide, learn
 from qsanc.train.encoding import encode
+from qsanc.train.parameters import trained
 from qsanc.train.records import Records
 from qsanc.train.tables import Table
 from qsanc.train.words import Vocabulary
@@ -106,9 +108,10 @@ def assemble(
     independent: bool = False,
     level: Level = "O2",
     vocabulary: Vocabulary | None = None,
+    tier: Tier = OFF,
 ) -> Task:
     """The task of training the model `entry` on these tables. `recipe` stands for the one of the model,
-    `vocabulary` for the one of the training part.
+    `vocabulary` for the one of the training part. With `tier` native code is compiled here where it must be there.
 
     Raises QsanError for everything that is wrong with model, data or settings; nothing has run then.
     """
@@ -117,7 +120,9 @@ def assemble(
     if (tables is None) != (not model.fields):
         raise errors.fail(errors.data_mismatch(model.name, needs=tables is None))
     if tables is None:
-        compiled = compile_entry(module, entry, backend, sizes=sizes, level=level, shots=shots, independent=independent)
+        compiled = compile_entry(
+            module, entry, backend, sizes=sizes, level=level, shots=shots, independent=independent, tier=tier
+        )
         return _task(compiled, recipe, Coding(), {}, shots, independent)
     division = divide(
         model,
@@ -141,6 +146,7 @@ def assemble(
         level=level,
         shots=shots,
         independent=independent,
+        tier=tier,
     )
     model = compiled.program.models[0]
     named: tuple[PartName, ...] = ("train", "valid", "test")
@@ -164,7 +170,13 @@ def objective_of(
     program = compiled.program
     function = program.function(program.models[0].name)
     return CompiledObjective(
-        function, program.modules, compiled.executables, method=method, shots=shots, independent=independent
+        function,
+        program.modules,
+        compiled.executables,
+        method=method,
+        shots=shots,
+        independent=independent,
+        tier=compiled.tier,
     )
 
 
@@ -212,4 +224,6 @@ def _task(
 ) -> Task:
     method = method_for(compiled, recipe.grad, shots)
     objective = objective_of(compiled, method, shots=shots, independent=independent)
+    if compiled.tier.mode != "off":
+        objective.ready(trained(compiled.program.models[0]))
     return Task(compiled, objective, method, recipe, coding, parts)

@@ -29,13 +29,15 @@ from qsanc.registry import load as load_backend
 from qsanc.source import Source
 from qsanc.target import BackendFailure, Context
 from qsanc.train import checkpoint, session
+from qsanc.train.compiled import Compiled as CompiledObjective
 from qsanc.train.loop import Saving, fit
-from qsanc.train.objective import Objective, Outputs, Parameters
+from qsanc.train.objective import Outputs, Parameters
 from qsanc.train.optimizers import rule_of
 from qsanc.train.parameters import initial, trained
 from qsanc.train.progress import EpochRecord, History, Interrupted, Progress, StepRecord
 from qsanc.train.records import Records
 from qsanc.train.run_folder import RunFolder
+from qsanc.train.run_info import Ran
 from qsanc.train.saving import describe
 from qsanc.train.session import carry_out
 from qsanc.train.tables import table_of
@@ -151,8 +153,12 @@ class Events:
 class Watched:
     """An objective that asks before each piece of work."""
 
-    inner: Objective
+    inner: CompiledObjective
     events: Events
+
+    @property
+    def ran(self) -> tuple[Ran, ...]:
+        return self.inner.ran
 
     def gradient(
         self, parameters: Parameters, records: Records, *, wrt: tuple[str, ...], context: Context
