@@ -1,0 +1,1 @@
+"""One module for each engine, written from its public interface."""

@@ -1,0 +1,1 @@
+"""What is measured: the same numbers for every engine."""
