@@ -70,6 +70,11 @@ class Sweep:
     def blocks(self) -> int:
         return len(self.offsets)
 
+    def name(self, groups: Sequence[Fused]) -> str:
+        moved = "" if self.source is None else "permute, "
+        names = " ".join(str(groups[turn.group]) for turn in self.turns) or "nothing"
+        return f"blocks of 2^{len(self.wires)}: {moved}products on {names}"
+
     def parts(self) -> list[range]:
         edges = [self.blocks * k // PARTS for k in range(PARTS + 1)]
         return [range(a, b) for a, b in pairwise(edges) if a < b]
@@ -227,25 +232,10 @@ def _shared(parts: Sequence[range], work: Callable[[int], None], pool: ThreadPoo
             pass
 
 
-def run_forward(
-    sweeps: Sequence[Sweep], matrices: Sequence[Array], state: Array, pool: ThreadPoolExecutor | None, threads: int
-) -> Array:
-    """The state after `sweeps`; the array given is used up. Memory: two states, one if nothing is permuted."""
-    spare: Array | None = None
-    scratch = Scratch(sweeps, state.dtype, 2, threads)
-    for sweep in sweeps:
-        target = state
-        if sweep.table is not None:
-            target = np.empty_like(state) if spare is None else spare
-        _sweep_forward(sweep, matrices, state, target, scratch, pool)
-        if target is not state:
-            state, spare = target, state
-    return state
-
-
-def _sweep_forward(
+def forward(
     sweep: Sweep, matrices: Sequence[Array], old: Array, new: Array, scratch: Scratch, pool: ThreadPoolExecutor | None
 ) -> None:
+    """new = groups(old[source(...)]); `old` may be `new` where nothing is permuted. `scratch` has two arrays."""
     parts = sweep.parts()
     size = 1 << len(sweep.wires)
 
@@ -279,35 +269,7 @@ def _front(turn: Turn, block: Array, other: Array) -> tuple[Array, Array]:
     return other, block
 
 
-def run_backward(
-    sweeps: Sequence[Sweep],
-    matrices: Sequence[Array],
-    ket: Array,
-    bra: Array,
-    wanted: frozenset[int],
-    pool: ThreadPoolExecutor | None,
-    threads: int,
-) -> tuple[Array, Array, dict[int, Array]]:
-    """Ket and bra before all groups, and R of the groups in `wanted`. `sweeps` are those of the pieces backwards.
-
-    The arrays given are used up. Memory: four states, two if nothing is permuted.
-    """
-    spare: tuple[Array, Array] | None = None
-    scratch = Scratch(sweeps, ket.dtype, 4, threads)
-    reduced: dict[int, Array] = {}
-    for sweep in sweeps:
-        target = (ket, bra)
-        if sweep.table is not None:
-            target = (np.empty_like(ket), np.empty_like(bra)) if spare is None else spare
-        for number, small in _sweep_backward(sweep, matrices, (ket, bra), target, wanted, scratch, pool):
-            reduced[number] = small
-        if sweep.table is not None:
-            spare = (ket, bra)
-        ket, bra = target
-    return ket, bra, reduced
-
-
-def _sweep_backward(
+def backward(
     sweep: Sweep,
     matrices: Sequence[Array],
     old: tuple[Array, Array],
@@ -316,6 +278,7 @@ def _sweep_backward(
     scratch: Scratch,
     pool: ThreadPoolExecutor | None,
 ) -> Iterator[tuple[int, Array]]:
+    """Ket and bra in `new`, with the groups undone, and R of those in `wanted`. `scratch` has four arrays."""
     parts = sweep.parts()
     size = 1 << len(sweep.wires)
     sums: list[Mapping[int, Array]] = [{}] * len(parts)

@@ -1,0 +1,295 @@
+"""Large registers with native code: which wires a sweep works on, and what its kernels are given.
+
+A column, a unitary on each of some wires, goes through the state in sweeps of at most nine wires. The matrix of a wire
+is taken apart as U = left (1 -t; t 1) right x^flip, with 0 <= t <= 1: left and right are diagonal and are multiplied
+together over all wires of the sweep, x is an exchange of addresses, and what remains is real.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qsanc_numpy.large_kernels import GATES, HIGH, LANES, SIZE, WIRES
+from qsanc_numpy.large_layout import Affine
+
+Array: TypeAlias = NDArray[np.inexact]
+Complex: TypeAlias = NDArray[np.complex128]
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+Kernels = Mapping[str, Callable[..., None]]
+
+PARTS = 8
+"""Into how many fixed shares the blocks of a sweep are split, whatever the number of threads."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tables:
+    """Where the amplitudes of a block lie: high[h] ^ low[lane] ^ bases[block], in the old state and in the new one."""
+
+    old_high: Ints
+    old_low: Ints
+    old_bases: Ints
+    new_high: Ints
+    new_low: Ints
+    new_bases: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColumnSweep:
+    """One visit of the state: new = column(old[source(...)]), one group of the plan for each wire in `wires`.
+
+    Gate k of the kernels is `wires[k]`; the rest of the block's wires are identities or lanes. `flips[k]` are the
+    addresses' bits that an x on it changes, in the old state for `forward`, in the new one for `backward`.
+    """
+
+    wires: tuple[int, ...]
+    groups: tuple[int, ...]
+    source: Affine | None
+    tables: Tables
+    flips: Ints
+
+    @property
+    def blocks(self) -> int:
+        return len(self.tables.new_bases)
+
+    def name(self, groups: Sequence[object]) -> str:
+        moved = "" if self.source is None else "permute, "
+        names = ", ".join(map(str, sorted(self.wires))) or "nothing"
+        return f"blocks of 2^{WIRES}: {moved}native column on {names}"
+
+    @property
+    def triples(self) -> int:
+        return -(-len(self.wires) // 3)
+
+    def parts(self) -> list[tuple[int, int]]:
+        edges = [self.blocks * k // PARTS for k in range(PARTS + 1)]
+        return [(a, b) for a, b in pairwise(edges) if a < b]
+
+
+def column_sweeps(
+    register: int,
+    pending: Affine,
+    wires: Sequence[int],
+    groups: Sequence[int],
+    backwards: bool,
+    made: dict[object, Tables],
+) -> list[ColumnSweep]:
+    """Sweeps for a column on `wires`, after the permutation `pending`. `made` keeps tables that sweeps share."""
+    number = dict(zip(wires, groups, strict=True))
+    source = None if pending.is_identity else pending.inverse()
+    near = _near(register, pending)
+    rest = sorted(wires, key=lambda wire: (wire not in near, wire))
+    count = max(1, -(-len(rest) // GATES))
+    sweeps = []
+    for k in range(count):
+        own = tuple(sorted(rest[len(rest) * k // count : len(rest) * (k + 1) // count], reverse=True))
+        key = (source, own)
+        block = _block(register, own, near if source is not None else ())
+        if key not in made:
+            made[key] = _tables(register, source, block)
+        bits = np.array([1 << (register - 1 - wire) for wire in own], np.int64)
+        if source is not None and not backwards:
+            bits = np.array([source.linear(int(bit)) for bit in bits], np.int64)
+        sweeps.append(ColumnSweep(own, tuple(number[wire] for wire in own), source, made[key], bits))
+        source = None
+    return sweeps
+
+
+def _near(register: int, moved: Affine) -> tuple[int, ...]:
+    """The wires that a block needs so that it takes whole lines of four old amplitudes, where they are few."""
+    near: list[int] = []
+    for line in (moved.linear(1), moved.linear(2)):
+        own = [register - 1 - bit for bit in range(register) if line >> bit & 1]
+        if len(own) <= 3:
+            near += [wire for wire in own if wire not in near]
+    return tuple(near)
+
+
+def _block(register: int, own: Sequence[int], near: Sequence[int]) -> tuple[int, ...]:
+    """All wires of a block: those worked on, others that are identities, and, last, the lanes."""
+    lowest = range(register - 1, -1, -1)
+    wanted = dict.fromkeys([*lowest[:2], *near, *lowest])
+    spare = [wire for wire in wanted if wire not in own][: WIRES - len(own)]
+    lanes = sorted(spare, reverse=True)[:3]
+    return (*own, *(wire for wire in spare if wire not in lanes), *lanes)
+
+
+def _tables(register: int, source: Affine | None, block: Sequence[int]) -> Tables:
+    """`block`: its first wires, gate by gate, are the bits of h from the lowest; its last three are the lanes."""
+    high = [register - 1 - wire for wire in reversed(block[:GATES])]
+    low = [register - 1 - wire for wire in reversed(block[GATES:])]
+    bases = [register - 1 - wire for wire in range(register) if wire not in block]
+    plain = Affine.identity(register)
+    new = [plain.table(bits) for bits in (high, low, bases)]
+    if source is None:
+        return Tables(*new, *new)
+    old = [source.table(bits) for bits in (high, low, bases)]
+    return Tables(old[0], old[1], old[2] ^ source.constant, *new)
+
+
+class Column:
+    """The numbers of all column sweeps of one run: factors and tangents, from the matrices of their groups."""
+
+    def __init__(self, sweeps: Sequence[ColumnSweep], products: Sequence[Array], backwards: bool) -> None:
+        count = len(sweeps)
+        at = np.full((count, GATES), -1, np.int64)
+        for k, sweep in enumerate(sweeps):
+            at[k, : len(sweep.groups)] = sweep.groups
+        self._at = at
+        numbers = np.unique(at[at >= 0])
+        place = np.full(len(products) + 1, len(numbers), np.int64)
+        place[numbers] = np.arange(len(numbers))
+        unitary = np.empty((len(numbers) + 1, 2, 2), np.complex128)
+        for k, group in enumerate(numbers.tolist()):
+            unitary[k] = products[group]
+        unitary[-1] = np.eye(2)
+        left, right, tangent, flip = taken_apart(unitary)
+        own = place[at]
+        self.left = left[own]
+        self.tangents = -tangent[own] if backwards else tangent[own]
+        self.flips = flip[own]
+        scale = np.abs(self.left[..., 0])
+        self.left /= scale[..., None]
+        ones = np.ones_like(right[own])
+        size = np.multiply.reduce(scale, axis=1)
+        self.left_factors = _factors(self.left)
+        self.right_factors = _factors(np.stack([ones, right[own]], axis=-1))
+        scaled = self.right_factors if backwards else self.left_factors
+        scaled *= size[:, None, None]
+
+    def address(self, number: int, sweep: ColumnSweep) -> int:
+        """What the exchanges of a sweep add to addresses."""
+        return int(np.bitwise_xor.reduce(sweep.flips[self.flips[number, : len(sweep.wires)]], initial=0))
+
+    def turned(self, number: int, reduced: Complex) -> Complex:
+        """R[gate, a, c] of the states themselves, of that without `left`."""
+        left = self.left[number]
+        turned: Complex = left.conj()[:, :, None] * reduced * left[:, None, :]
+        return turned
+
+
+def taken_apart(unitary: Complex) -> tuple[Complex, Complex, Floats, NDArray[np.bool_]]:
+    """(left, right, t, flip) with unitary = diag(left) (1 -t; t 1) diag(1, right) x^flip, for each; |t| <= 1."""
+    flip = np.abs(unitary[:, 0, 0]) < np.abs(unitary[:, 0, 1])
+    plain = np.where(flip[:, None, None], unitary[:, :, ::-1], unitary)
+    corner, below, last = plain[:, 0, 0], plain[:, 1, 0], plain[:, 1, 1]
+    size, sine = np.abs(corner), np.abs(below)
+    none = sine == 0
+    phase = np.where(none, 1, below) / np.where(none, 1, sine)
+    left = np.stack([corner, size * phase], axis=1)
+    return left, last / left[:, 1], sine / size, flip
+
+
+def _factors(pairs: Complex) -> Floats:
+    """float64[sweep, re and im, h]: products of pairs[sweep, gate, bit] over the bits of h, bit k that of gate k."""
+    product = np.ones((len(pairs), 1), np.complex128)
+    for gate in range(GATES):
+        product = (pairs[:, gate, :, None] * product[:, None, :]).reshape(len(pairs), -1)
+    return np.stack([product.real, product.imag], axis=1)
+
+
+def forward(
+    kernels: Kernels,
+    sweep: ColumnSweep,
+    column: Column,
+    number: int,
+    old: Array,
+    new: Array,
+    pool: ThreadPoolExecutor | None,
+) -> None:
+    """new = column(old), for sweep `number` of the run."""
+    tables, flip = sweep.tables, column.address(number, sweep)
+    run = kernels["column_forward"]
+
+    def work(part: tuple[int, int]) -> None:
+        run(
+            old.view(np.float64),
+            new.view(np.float64),
+            tables.old_high,
+            tables.old_low,
+            tables.old_bases,
+            tables.new_high,
+            tables.new_low,
+            tables.new_bases,
+            *part,
+            flip,
+            column.right_factors[number],
+            column.left_factors[number],
+            column.tangents[number],
+            sweep.triples,
+            np.empty((2, SIZE)),
+        )
+
+    _each(work, sweep.parts(), pool)
+
+
+def backward(
+    kernels: Kernels,
+    sweep: ColumnSweep,
+    column: Column,
+    number: int,
+    old: tuple[Array, Array],
+    new: tuple[Array, Array],
+    pool: ThreadPoolExecutor | None,
+) -> Complex:
+    """Ket and bra in `new`, with the column undone; R[gate, a, c] of its matrices, both states after them."""
+    tables, flip = sweep.tables, column.address(number, sweep)
+    run = kernels["column_backward"]
+    parts = sweep.parts()
+    same = np.zeros((len(parts), 2, SIZE))
+    other = np.zeros((len(parts), GATES, 4))
+
+    def work(numbered: tuple[int, tuple[int, int]]) -> None:
+        own, part = numbered
+        run(
+            old[0].view(np.float64),
+            old[1].view(np.float64),
+            new[0].view(np.float64),
+            new[1].view(np.float64),
+            tables.old_high,
+            tables.old_low,
+            tables.old_bases,
+            tables.new_high,
+            tables.new_low,
+            tables.new_bases,
+            *part,
+            flip,
+            column.right_factors[number],
+            column.left_factors[number],
+            column.tangents[number],
+            sweep.triples,
+            np.empty((4, SIZE)),
+            same[own],
+            other[own],
+        )
+
+    _each(work, list(enumerate(parts)), pool)
+    return column.turned(number, _reduced(np.add.reduce(same), np.add.reduce(other)))
+
+
+def _reduced(same: Floats, other: Floats) -> Complex:
+    by_high = np.add.reduce((same[0] + 1j * same[1]).reshape(HIGH, LANES), axis=1)
+    whole = np.add.reduce(by_high)
+    reduced = np.empty((GATES, 2, 2), np.complex128)
+    for gate in range(GATES):
+        reduced[gate, 1, 1] = np.add.reduce(by_high.reshape(-1, 2, 1 << gate)[:, 1], axis=None)
+    reduced[:, 0, 0] = whole - reduced[:, 1, 1]
+    reduced[:, 0, 1] = other[:, 0] + 1j * other[:, 1]
+    reduced[:, 1, 0] = other[:, 2] + 1j * other[:, 3]
+    return reduced
+
+
+def _each(work: Callable[..., None], parts: Sequence[object], pool: ThreadPoolExecutor | None) -> None:
+    if pool is None or len(parts) == 1:
+        for part in parts:
+            work(part)
+    else:
+        for _ in pool.map(work, parts):
+            pass
