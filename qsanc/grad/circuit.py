@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -110,6 +110,35 @@ def differentiable_call(
         raise CompilerBug(f"circuit {executable.module.name} was lowered for a backend without adjoint gradients")
     results, pullback = executable.vjp(request, context)
     return lambda: results, _by_adjoint(pullback)
+
+
+@dataclass(frozen=True, slots=True)
+class Circuits:
+    """The circuits of one run: where and how they are executed, and the way back of each that is differentiated.
+
+    `method` None leaves out derivatives.
+    """
+
+    executables: Mapping[str, Executable]
+    context: Context
+    method: Method | None
+    shots: int | None
+    independent: bool
+    backs: dict[int, Back] = field(default_factory=dict)
+
+    def run(self, calls: Sequence[tuple[CircuitCall, bool]], values: list[Array], layout: Layout) -> None:
+        """Run these calls, all of them started before the first is waited for, and put their results into `values`."""
+        waiting = [(call, self._start(call, active, values, layout)) for call, active in calls]
+        for call, results in waiting:
+            call.deliver(results(), values, layout)
+
+    def _start(self, call: CircuitCall, active: bool, values: list[Array], layout: Layout) -> Callable[[], Results]:
+        executable = self.executables[call.module]
+        request = call.request(values, layout, self.shots, self.independent)
+        if self.method is None or not active:
+            return Running(executable, executable.submit(request, self.context)).results
+        results, self.backs[call.key] = differentiable_call(executable, request, self.context, self.method)
+        return results
 
 
 def _by_adjoint(pullback: Pullback) -> Back:

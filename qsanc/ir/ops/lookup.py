@@ -25,7 +25,8 @@ from qsanc.ir.ops.definition import (
 from qsanc.ir.ops.elementwise import sigmoid
 
 
-def _inside(index: Array, places: int) -> None:
+def expect_inside(index: Array, places: int) -> None:
+    """Do nothing if all these ints are below `places`, and none below 0."""
     index = np.asarray(index)
     if index.size and int(index.view(np.uint64).max()) >= places:
         wrong = index[(index < 0) | (index >= places)].reshape(-1)[0]
@@ -46,7 +47,7 @@ def _gather_infer(types: Sequence[Type], attributes: Attributes) -> tuple[Type, 
 
 def _gather(call: Call, layout: Layout, x: Sequence[Array]) -> tuple[Array, ...]:
     if layout.index(x[1]).largest >= len(x[0]):
-        _inside(x[1], len(x[0]))
+        expect_inside(x[1], len(x[0]))
     return (np.asarray(x[0].take(x[1], axis=0)),)
 
 
@@ -77,7 +78,7 @@ def _places(call: Call, layout: Layout, index: Array) -> Array:
 
 
 def _pick(call: Call, layout: Layout, x: Sequence[Array]) -> tuple[Array, ...]:
-    _inside(x[1], call.inputs[0].static[-1])
+    expect_inside(x[1], call.inputs[0].static[-1])
     return (np.take_along_axis(x[0], _places(call, layout, x[1]), axis=-1)[..., 0],)
 
 
@@ -125,7 +126,7 @@ def _log_total(z: Array) -> Array:
 
 def _softmax_ce(call: Call, layout: Layout, x: Sequence[Array]) -> tuple[Array, ...]:
     z, label = x[0], np.asarray(x[1])
-    _inside(label, z.shape[-1])
+    expect_inside(label, z.shape[-1])
     return (_log_total(z) - np.take_along_axis(z, label[..., None], axis=-1)[..., 0],)
 
 
