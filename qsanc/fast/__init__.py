@@ -8,6 +8,6 @@ in a process of its own.
 from __future__ import annotations
 
 from qsanc.fast.library import Library, helper, native
-from qsanc.fast.tier import OFF, Mode, Tier
+from qsanc.fast.tier import OFF, Kernels, Mode, Tier
 
-__all__ = ["OFF", "Library", "Mode", "Tier", "helper", "native"]
+__all__ = ["OFF", "Kernels", "Library", "Mode", "Tier", "helper", "native"]

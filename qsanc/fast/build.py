@@ -13,8 +13,10 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import sys
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from qsanc.fast import cache, entry
@@ -80,14 +82,16 @@ def compiled(library: Library) -> bytes:
             known = getattr(value, "__name__", None)
             if known in functions and functions[known] is value:
                 scope[name] = dispatchers[known]
+    names: dict[str, str] = {}
     whole = llvm.parse_assembly("")
     whole.triple = llvm.get_process_triple()
     for name, (_, signature) in library.kernels.items():
         arguments, _ = numba.core.sigutils.normalize_signature(str(signature))
         dispatcher = dispatchers[name]
         dispatcher.compile(arguments)
-        symbol = dispatcher.overloads[arguments].fndesc.llvm_func_name
-        whole.link_in(llvm.parse_assembly(dispatcher.inspect_llvm(arguments)))
+        text = _renamed(dispatcher.inspect_llvm(arguments), names)
+        symbol = names[dispatcher.overloads[arguments].fndesc.llvm_func_name]
+        whole.link_in(llvm.parse_assembly(text))
         whole.link_in(llvm.parse_assembly(entry.entry_text(entry.symbol_of(name), symbol, name, signature)))
     whole.verify()
     allowed = OUTSIDE | {f"{name}f" for name in OUTSIDE} | set(entry.PYTHON)
@@ -95,6 +99,11 @@ def compiled(library: Library) -> bytes:
         if function.is_declaration and not function.name.startswith("llvm.") and function.name not in allowed:
             raise Refused(f"a kernel of the library {library.name} calls {function.name}")
     return bytes(_target(llvm).emit_object(whole))
+
+
+def _renamed(text: str, names: dict[str, str]) -> str:
+    """The text of a module with short names for numba's, which differ from one process to the next."""
+    return re.sub(r"(?<=@)_ZN\w+", lambda found: names.setdefault(found[0], f"qsanc.body.{len(names)}"), text)
 
 
 def _target(llvm: Any) -> Any:
@@ -124,6 +133,5 @@ def run() -> None:
     try:
         sys.exit(main())
     except Exception as failure:
-        said = " ".join(str(failure).split())
-        print(f"{type(failure).__name__}: {said}", file=sys.stderr)
+        print(shorten(f"{type(failure).__name__}: {failure}", 300), file=sys.stderr)
         sys.exit(1)

@@ -135,15 +135,9 @@ def _forget(folder: Path, library: str) -> None:
 
 
 def _manifest(build: Build) -> bytes:
-    value = {
-        "format": FORMAT,
-        "library": build.library,
-        "key": build.key,
-        "kernels": build.kernels,
-        "bytes": len(build.code),
-        "sha256": hashlib.sha256(build.code).hexdigest(),
-    }
-    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+    value = {"format": FORMAT, "library": build.library, "key": build.key, "kernels": build.kernels}
+    digest = hashlib.sha256(json.dumps(value).encode() + b"\n" + build.code).hexdigest()
+    return json.dumps({**value, "sha256": digest}).encode() + b"\n"
 
 
 def _private(found: os.stat_result) -> bool:

@@ -23,7 +23,7 @@ class Compiled:
     """A function of the model language with executables for its circuits, as an `Objective`.
 
     `executables` by module name; `method` is how circuits are differentiated; `shots` None is exact. `tier` is that of
-    the executables: what it has compiled meanwhile is used from the next call on, and `ran` says from which step.
+    the executables: what it has compiled meanwhile is used from the next step on, and `ran` says from which.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Compiled:
         self._function, self._modules, self._executables = function, tuple(modules), executables
         self._method, self._shots, self._independent, self._tier = method, shots, independent, tier
         self._ran: tuple[Ran, ...] = ()
+        self._at: tuple[str, int] | None = None
         types = function.types()
         self._single = {name for name, number in function.outputs if not types[number].rows}
         self._prepared: dict[tuple[tuple[str, ...], tuple[str, ...]], Prepared] = {}
@@ -56,7 +57,7 @@ class Compiled:
     def gradient(
         self, parameters: Parameters, records: Records, *, wrt: tuple[str, ...], context: Context
     ) -> tuple[Outputs, Parameters]:
-        self._tier.settle()
+        self._settle(context)
         values, gradient = value_and_gradient(
             self._plan(("predict", "loss"), wrt),
             self._executables,
@@ -67,7 +68,7 @@ class Compiled:
             shots=self._shots,
             independent=self._independent,
         )
-        self._note(context.step)
+        self._note(context)
         return self._outputs(values, records), {name: gradient[name].astype(np.float64, copy=False) for name in wrt}
 
     def outputs(self, parameters: Parameters, records: Records, *, context: Context) -> Outputs:
@@ -81,8 +82,8 @@ class Compiled:
         self, wanted: tuple[str, ...], parameters: Parameters, records: Records, *, context: Context
     ) -> dict[str, Array]:
         """Outputs and probes by name, each [row, static axes ...]. Raises KeyError for names the function lacks."""
-        self._tier.settle()
-        return evaluate(
+        self._settle(context)
+        values = evaluate(
             self._plan(wanted, ()),
             self._executables,
             {**parameters, **records.columns},
@@ -91,16 +92,26 @@ class Compiled:
             shots=self._shots,
             independent=self._independent,
         )
+        self._note(context)
+        return values
 
     def _plan(self, wanted: tuple[str, ...], wrt: tuple[str, ...]) -> Prepared:
         if (wanted, wrt) not in self._prepared:
             self._prepared[wanted, wrt] = prepare(self._function, self._modules, wanted, wrt=wrt)
         return self._prepared[wanted, wrt]
 
-    def _note(self, step: int) -> None:
+    def _settle(self, context: Context) -> None:
+        """A step, or a pass over a part of the data, runs in one tier, in however many calls."""
+        if context.purpose == "inference" or (context.purpose, context.step) != self._at:
+            self._at = context.purpose, context.step
+            self._tier.settle()
+
+    def _note(self, context: Context) -> None:
+        if context.purpose == "inference":
+            return
         builds = tuple(sorted(self._tier.builds().items()))
         if not self._ran or self._ran[-1].builds != builds:
-            self._ran = (*self._ran, Ran(step, builds))
+            self._ran = (*self._ran, Ran(context.step, builds))
 
     def _outputs(self, values: Mapping[str, Array], records: Records) -> Outputs:
         return Outputs(

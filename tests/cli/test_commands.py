@@ -136,7 +136,7 @@ def test_train_evaluate_and_predict(
 ) -> None:
     data, run = root / "models" / "data" / "food_or_computing.tsv", tmp_path / "run"
     model = root / "models" / "qsann_multihead.qsan"
-    settings = ["--set", "n=2", "--epochs", "6", "--lr", "0.05", "--seed", "1"]
+    settings = ["--set", "n=2", "--epochs", "6", "--lr", "0.05", "--seed", "1", "--jit", "off"]
     assert main(["train", str(model), "--data", str(data), "--out", str(run), *settings]) == 0
     printed = lines(capsys)
     assert printed[0].startswith("epoch 1/6  train loss")

@@ -15,16 +15,20 @@ from qsanc.cli import main
 SETTINGS = ["--set", "n=2", "--epochs", "16", "--batch", "2", "--seed", "5", "--no-controls"]
 
 
-def command(root: Path, out: Path) -> list[str]:
+def command(root: Path, out: Path, jit: str = "off") -> list[str]:
     data = root / "models" / "data" / "food_or_computing.tsv"
-    return ["train", str(root / "models" / "qsann_multihead.qsan"), "--data", str(data), "--out", str(out), *SETTINGS]
+    model = root / "models" / "qsann_multihead.qsan"
+    return ["train", str(model), "--data", str(data), "--out", str(out), "--jit", jit, *SETTINGS]
 
 
-def test_ctrl_c_then_resume_gives_the_same_weights(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("jit", ["off", "on"])
+def test_ctrl_c_then_resume_gives_the_same_weights(jit: str, root: Path, tmp_path: Path) -> None:
+    if jit == "on":
+        pytest.importorskip("numba", reason="the extra `fast` is not installed")
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    assert main(command(root, whole)) == 0
+    assert main(command(root, whole, jit)) == 0
     process = subprocess.Popen(
-        [sys.executable, "-m", "qsanc", *command(root, stopped)],
+        [sys.executable, "-m", "qsanc", *command(root, stopped, jit)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

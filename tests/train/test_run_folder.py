@@ -24,7 +24,7 @@ from qsanc.train.loop import fit
 from qsanc.train.metrics import Metrics
 from qsanc.train.progress import Report
 from qsanc.train.run_folder import RunFolder, hashes
-from qsanc.train.run_info import DataSource, Results, RunInfo
+from qsanc.train.run_info import DataSource, Jit, Ran, Results, RunInfo
 from qsanc.train.weights import packed
 from qsanc.train.words import Vocabulary
 
@@ -47,6 +47,7 @@ INFO = RunInfo(
     versions=(("numpy", "2"),),
     data=(DataSource("train", "d.tsv", "00", 12),),
     parts=(("train", 10), ("valid", 1), ("test", 1)),
+    jit=Jit("auto", (Ran(0), Ran(7, (("graph", "00"), ("other", "01"))))),
 )
 REPORT = Report(0.25, Metrics((("accuracy", 0.5), ("f1", 0.1), ("auc", None)), ((1, 2), (3, 4))), 10)
 MODEL = text_model(recipe=RECIPE)
