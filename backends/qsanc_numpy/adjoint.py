@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from qsanc_numpy.arrays import Floats, Numbers
-from qsanc_numpy.execute import Run, Shared, States, matmul
+from qsanc_numpy.execute import Run, Shared, matmul
 from qsanc_numpy.kernels import apply, contract, gather_back, product_back
 from qsanc_numpy.matrices import Matrices, SharedMatrices, from_flips, slopes
 from qsanc_numpy.observables import applied, features, outer
@@ -33,7 +33,9 @@ class Adjoint:
         self._tails: dict[int, Floats] = {}
         self._by_site = np.zeros(len(self._plan.homes))
 
-    def add(self, run: Run, states: States, costates: Mapping[int, Numbers], observed: Mapping[int, Floats]) -> Floats:
+    def add(
+        self, run: Run, states: Mapping[int, Numbers], costates: Mapping[int, Numbers], observed: Mapping[int, Floats]
+    ) -> Floats:
         """Derivatives by the angles with item slots, float64[item site, row], of one chunk.
 
         `costates` gives d/d conj(state) of the scalar at nodes, `observed` the cotangents float64[result, column] of
@@ -92,7 +94,9 @@ class Adjoint:
         for operation in reversed(group.operations):
             pair = sweep.undo(operation, pair)
 
-    def _back(self, run: Run, sweep: _Sweep, number: int, states: States, costate: Numbers) -> Numbers | None:
+    def _back(
+        self, run: Run, sweep: _Sweep, number: int, states: Mapping[int, Numbers], costate: Numbers
+    ) -> Numbers | None:
         """The costate before a node; None where there is nothing before it."""
         node = self._plan.nodes[number]
         assert node.parent is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -13,10 +14,10 @@ from qsanc.target import Bindings, Gradient, Shifts
 from qsanc_numpy.adjoint import Adjoint
 from qsanc_numpy.arrays import Complex, Floats, Ints, Numbers
 from qsanc_numpy.costs import CostModel
+from qsanc_numpy.engine import Engine, Kept, Rows, SharedValues
 from qsanc_numpy.execute import Run, Shared, States
 from qsanc_numpy.lowering import lower
 from qsanc_numpy.measure import Readout
-from qsanc_numpy.observables import features
 from qsanc_numpy.overlaps import OverlapPlan
 from qsanc_numpy.plan import Plan
 from qsanc_numpy.shifted import Columns, Shifted, ShiftedRun, distinct
@@ -40,7 +41,7 @@ class Reading:
     segments: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Lowered:
     """`readouts` are by segment, `overlaps` by result; `order` numbers the sites' operations as they are executed."""
 
@@ -72,40 +73,50 @@ class Lowered:
         order = np.array([rank[home] for home in homes], np.int64)
         return Lowered(module, plan, readouts, overlaps, order, costs or CostModel())
 
-    def values(self, bindings: Bindings, results: Iterable[int], pairs: Ints | None) -> Values:
+    @cached_property
+    def numpy(self) -> Engine:
+        """Execution by NumPy."""
+        return Engine(lambda values, columns: Shared(self.plan, values, columns, self.costs), Run, Adjoint)
+
+    def values(
+        self, bindings: Bindings, results: Iterable[int], pairs: Ints | None, engine: Engine | None = None
+    ) -> Values:
+        engine = engine or self.numpy
         wanted = frozenset(results)
         if not _entries(bindings, pairs):
             return self._nothing(wanted)
-        shared = Shared(self.plan, bindings.shared, bindings.rows, self.costs)
+        shared = engine.shared(bindings.shared, bindings.rows)
         if pairs is not None:
-            return self._overlap_values(self._states(Run(shared, bindings.items), wanted), wanted, pairs)
+            run = engine.run(shared, bindings.items)
+            return self._overlap_values(run, self._states(run, wanted), wanted, pairs)
         reading = self.reading(shared, wanted)
         return _joined(
-            self._read(run := Run(shared, chunk.items), self._states_for(run, reading), reading, chunk.rows)
+            self._read(run := engine.run(shared, chunk.items), self._states_for(run, reading), reading, chunk.rows)
             for _, chunk in self._chunks(bindings)
         )
 
     def values_and_adjoint(
-        self, bindings: Bindings, results: Iterable[int], pairs: Ints | None
+        self, bindings: Bindings, results: Iterable[int], pairs: Ints | None, engine: Engine | None = None
     ) -> tuple[Values, Reverse]:
+        engine = engine or self.numpy
         wanted = frozenset(results)
-        shared = Shared(self.plan, bindings.shared, bindings.rows, self.costs)
+        shared = engine.shared(bindings.shared, bindings.rows)
         reading = self.reading(shared, wanted)
         passes: list[_Pass] = []
         parts: list[Values] = []
         if _entries(bindings, pairs):
             whole = [(slice(0, bindings.rows), bindings)]
             for rows, chunk in self._chunks(bindings) if pairs is None else whole:
-                run = Run(shared, chunk.items)
+                run = engine.run(shared, chunk.items)
                 if pairs is None:
                     states = self._states_for(run, reading)
                     parts.append(self._read(run, states, reading, chunk.rows))
                 else:
                     states = self._states(run, wanted)
-                    parts.append(self._overlap_values(states, wanted, pairs))
+                    parts.append(self._overlap_values(run, states, wanted, pairs))
                 passes.append(_Pass(rows, run, states))
         values = _joined(parts) if parts else self._nothing(wanted)
-        return values, Reverse(self, bindings, pairs, shared, reading, tuple(passes))
+        return values, Reverse(self, bindings, pairs, engine, shared, reading, tuple(passes))
 
     def values_at_shifts(self, bindings: Bindings, results: Iterable[int], pairs: Ints | None, at: Shifts) -> Values:
         wanted = frozenset(results)
@@ -130,7 +141,7 @@ class Lowered:
                 out[k][chosen] = value
         return out
 
-    def reading(self, shared: Shared, wanted: frozenset[int]) -> Reading:
+    def reading(self, shared: SharedValues, wanted: frozenset[int]) -> Reading:
         """How results other than overlaps are read: tails by observables where that pays."""
         observed = tuple(
             number
@@ -150,11 +161,11 @@ class Lowered:
         parents = {self.plan.groups[number].parent for number in reading.observed}
         return frozenset(parents | {self.plan.ends[segment] for segment in reading.segments})
 
-    def _states_for(self, run: Run, reading: Reading) -> States:
+    def _states_for(self, run: Rows, reading: Reading) -> Mapping[int, Kept]:
         return run.states(self.nodes(reading))
 
-    def _states(self, run: Run, wanted: frozenset[int]) -> States:
-        return run.states({self.plan.ends[segment] for segment in self._segments(wanted)})
+    def _states(self, run: Rows, wanted: frozenset[int]) -> Mapping[int, Kept]:
+        return run.states(frozenset(self.plan.ends[segment] for segment in self._segments(wanted)))
 
     def _segments(self, wanted: frozenset[int]) -> frozenset[int]:
         found: set[int] = set()
@@ -182,16 +193,15 @@ class Lowered:
             case _:
                 return np.zeros(0)
 
-    def _read(self, run: Run, states: States, reading: Reading, rows: int) -> Values:
+    def _read(self, run: Rows, states: Mapping[int, Kept], reading: Reading, rows: int) -> Values:
         values: Values = {}
         for number in reading.observed:
-            observed = run.shared.observed(number)
-            state = states[observed.group.parent]
-            found = (observed.on_complex if np.iscomplexobj(state) else observed.on_real) @ features(state)
-            values |= {k: found[at] for at, k in enumerate(observed.group.results) if k in reading.results}
+            group = self.plan.groups[number]
+            found = run.observe(number, states[group.parent])
+            values |= {k: found[at] for at, k in enumerate(group.results) if k in reading.results}
         for segment in reading.segments:
             end = self.plan.ends[segment]
-            read = self.readouts[segment].values(states[end], reading.results)
+            read = run.read(self.readouts[segment], states[end], reading.results)
             same = not self.plan.nodes[end].per_row
             values |= {k: value[np.zeros(rows, np.int64)] if same else value for k, value in read.items()}
         return values
@@ -207,12 +217,12 @@ class Lowered:
         left, right = self.columns_of(overlap.left, pairs[:, 0]), self.columns_of(overlap.right, pairs[:, 1])
         return np.stack([left, right], axis=1)
 
-    def _overlap_values(self, states: States, wanted: frozenset[int], pairs: Ints) -> Values:
+    def _overlap_values(self, run: Rows, states: Mapping[int, Kept], wanted: frozenset[int], pairs: Ints) -> Values:
         values: Values = {}
         for k in wanted:
             overlap = self.overlaps[k]
-            left = overlap.features(self.end(states, overlap.left))
-            right = overlap.features(self.end(states, overlap.right))
+            left = overlap.features(run.numbers(states[self.plan.ends[overlap.left]]))
+            right = overlap.features(run.numbers(states[self.plan.ends[overlap.right]]))
             values[k] = overlap.values(left, right, self.column_pairs(overlap, pairs))
         return values
 
@@ -299,8 +309,8 @@ class Lowered:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pass:
     rows: slice
-    run: Run
-    states: States
+    run: Rows
+    states: Mapping[int, Kept]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -310,13 +320,14 @@ class Reverse:
     lowered: Lowered
     bindings: Bindings
     pairs: Ints | None
-    shared: Shared
+    engine: Engine
+    shared: SharedValues
     reading: Reading
     passes: tuple[_Pass, ...]
 
     def __call__(self, cotangents: Mapping[int, Floats]) -> Gradient:
         plan = self.lowered.plan
-        adjoint = Adjoint(self.shared)
+        adjoint = self.engine.sweep(self.shared)
         items = np.zeros_like(self.bindings.items)
         if any(k in readout.states for k in cotangents for readout in self.lowered.readouts.values()):
             raise CompilerBug("a state is not differentiable")
@@ -346,7 +357,7 @@ class Reverse:
             mine = {k: cotangents[k][one.rows] for k in readout.numbers if k in cotangents}
             if not self.lowered.plan.nodes[end].per_row:
                 mine = {k: value.sum(axis=0, keepdims=True) for k, value in mine.items()}
-            costate = readout.adjoint(one.states[end], mine) if mine else None
+            costate = one.run.read_back(readout, one.states[end], mine) if mine else None
             if costate is not None:
                 costates[end] = costates[end] + costate if end in costates else costate
         return costates, observed
@@ -356,7 +367,7 @@ class Reverse:
         for k, cotangent in cotangents.items():
             overlap = self.lowered.overlaps[k]
             ends = (self.lowered.plan.ends[overlap.left], self.lowered.plan.ends[overlap.right])
-            states = (one.states[ends[0]], one.states[ends[1]])
+            states = (one.run.numbers(one.states[ends[0]]), one.run.numbers(one.states[ends[1]]))
             features = (overlap.features(states[0]), overlap.features(states[1]))
             both = overlap.adjoint(states, features, self.lowered.column_pairs(overlap, pairs), cotangent)
             for end, costate in zip(ends, both, strict=True):

@@ -6,7 +6,7 @@ of tails. Rows are taken in chunks; each is a `Run`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +16,8 @@ from qsanc_numpy.arrays import Complex, Floats, Numbers
 from qsanc_numpy.costs import CostModel
 from qsanc_numpy.kernels import apply, gather, product_state
 from qsanc_numpy.matrices import Matrices, SharedMatrices
-from qsanc_numpy.observables import weights
+from qsanc_numpy.measure import Readout
+from qsanc_numpy.observables import features, weights
 from qsanc_numpy.permutations import Gather
 from qsanc_numpy.plan import ROOT, Block, Lockstep, Operation, Plan, Product, Stage
 
@@ -122,6 +123,22 @@ class Run:
             if parent is not None:
                 states[number] = self.forward(number, states[parent])
         return states
+
+    def observe(self, group: int, state: Numbers) -> Floats:
+        """The results of tails read by observables, float64[result, column], on the state before them."""
+        observed = self.shared.observed(group)
+        return (observed.on_complex if np.iscomplexobj(state) else observed.on_real) @ features(state)
+
+    def read(self, readout: Readout, state: Numbers, wanted: frozenset[int]) -> dict[int, Numbers]:
+        """The wanted results of a segment at its end, [column, ...] each."""
+        return readout.values(state, wanted)
+
+    def read_back(self, readout: Readout, state: Numbers, cotangents: Mapping[int, Floats]) -> Numbers | None:
+        """d/d conj(state) of the sum over results of <cotangent, value>."""
+        return readout.adjoint(state, cotangents)
+
+    def numbers(self, state: Numbers) -> Numbers:
+        return state
 
     def forward(self, node: int, state: Numbers) -> Numbers:
         if self.shared.as_matrix(node):

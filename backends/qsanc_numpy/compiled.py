@@ -1,0 +1,544 @@
+"""Plans on small registers by compiled kernels: the strategies of `execute` and `adjoint`, on split states.
+
+States are kept by real and imaginary parts. What is one product stays a product of BLAS; angles, small matrices,
+permutations, readings and their reverse are kernels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from qsanc.fast.tier import Kernels
+from qsanc.ir.circuit import CircuitModule, Expectation, Overlap
+from qsanc_numpy import native
+from qsanc_numpy.arrays import Floats, Ints, Numbers
+from qsanc_numpy.costs import CostModel
+from qsanc_numpy.execute import Observed, closure
+from qsanc_numpy.measure import Readout
+from qsanc_numpy.observables import applied, features, outer, triangle
+from qsanc_numpy.permutations import Gather
+from qsanc_numpy.plan import ROOT, Block, Plan, Stage
+from qsanc_numpy.program import Programs, Table, programs
+
+COSTS = CostModel(call=0.5, entry=0.0005, product=0.0002, feature=0.0003)
+"""Of compiled kernels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """States of a node: real parts in the first 2^wires rows of `both`, then imaginary ones, if it is complex."""
+
+    both: Floats
+    dimension: int
+
+    @property
+    def real(self) -> bool:
+        return len(self.both) == self.dimension
+
+    @property
+    def re(self) -> Floats:
+        return self.both[: self.dimension]
+
+    @property
+    def im(self) -> Floats:
+        return self.both[self.dimension :]
+
+    @property
+    def columns(self) -> int:
+        return int(self.both.shape[1])
+
+    @staticmethod
+    def of(numbers: Numbers) -> Split:
+        if not np.iscomplexobj(numbers):
+            return Split(np.ascontiguousarray(numbers), len(numbers))
+        return Split(np.concatenate([numbers.real, numbers.imag]), len(numbers))
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        """The same as one array, float64 or complex128[2^wires, column]."""
+        if self.real:
+            return self.both
+        joined = np.empty((self.dimension, self.columns), np.complex128)
+        joined.real, joined.imag = self.re, self.im
+        return joined
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Terms:
+    """The Pauli products that are read at the end of a segment, for `native.expectations`."""
+
+    results: tuple[int, ...]
+    flips: Ints
+    signs: Ints
+    coefficients: Floats
+    to: Ints
+
+
+class Work:
+    """Scratch memory of one execution."""
+
+    def __init__(self, dimension: int) -> None:
+        lanes = native.LANES
+        self.rows = np.empty((max(native.WORK_ROWS, native.MATRIX_ROWS), lanes))
+        self.here = np.empty((4, dimension, lanes))
+        self.none = np.empty((0, lanes))
+        self.spare = np.empty((2 * dimension, lanes))
+
+
+class CompiledPlan:
+    """A plan with its programs. Immutable: safe to use from several threads."""
+
+    def __init__(self, module: CircuitModule, plan: Plan) -> None:
+        self.plan = plan
+        self.programs: Programs = programs(plan)
+        read = [r.segment for r in module.results if not isinstance(r, Overlap)]
+        found = [_terms(module, segment) for segment in dict.fromkeys(read)]
+        self.terms = {terms.results: terms for terms in found if terms is not None}
+
+
+def _terms(module: CircuitModule, segment: int) -> Terms | None:
+    """Of a segment that is read by expectations alone."""
+    results: list[int] = []
+    rows: list[tuple[int, int, float, int]] = []
+    for k, result in enumerate(module.results):
+        if isinstance(result, Overlap) or result.segment != segment:
+            continue
+        if not isinstance(result, Expectation):
+            return None
+        for coefficient, pauli in result.observable.terms:
+            flips = sum(1 << (module.wires - 1 - w) for w, letter in pauli.factors if letter in "XY")
+            signs = sum(1 << (module.wires - 1 - w) for w, letter in pauli.factors if letter in "ZY")
+            rows.append((flips, signs, coefficient, len(results)))
+        results.append(k)
+    return Terms(
+        tuple(results),
+        np.array([row[0] for row in rows], np.int64),
+        np.array([row[1] for row in rows], np.int64),
+        np.array([row[2] for row in rows], np.float64),
+        np.array([row[3] for row in rows], np.int64),
+    )
+
+
+class CompiledShared:
+    """What all rows share at values float64[shared slot]: see `execute.Shared`, whose choices it makes."""
+
+    def __init__(
+        self, compiled: CompiledPlan, kernels: Kernels, shared: Floats, columns: int, costs: CostModel = COSTS
+    ) -> None:
+        self.plan, self.programs, self.kernels = compiled.plan, compiled.programs, kernels
+        self.compiled = compiled
+        self.base = self.plan.shared.evaluate(shared)
+        self.dimension = 1 << self.plan.wires
+        self._columns, self._costs = columns, costs
+        self._as_matrix: dict[int, bool] = {}
+        self._fixed: dict[int, Floats] = {}
+        self._unitaries: dict[int, Split] = {}
+        self._observed: dict[int, tuple[Observed, Split, Floats]] = {}
+        self._triangles: dict[int, Floats] = {}
+
+    def work(self) -> Work:
+        return Work(self.dimension)
+
+    def as_matrix(self, node: int) -> bool:
+        if node not in self._as_matrix:
+            one = self.plan.nodes[node]
+            shared = one.stage is Stage.SHARED
+            self._as_matrix[node] = shared and self._costs.as_matrix(self.plan, one, self._columns)
+        return self._as_matrix[node]
+
+    def by_observables(self, group: int) -> bool:
+        return self._costs.by_observables(self.plan, self.plan.groups[group], self._columns)
+
+    def fixed(self, node: int) -> Floats:
+        """The matrices of a node's shared blocks, float64[entry, 1]."""
+        if node not in self._fixed:
+            table = self.programs.nodes[node].shared
+            self._fixed[node] = self.matrices(table, self.base[table.sites], self.work())
+        return self._fixed[node]
+
+    def matrices(self, table: Table, angles: Floats, work: Work) -> Floats:
+        """The entries of a table's blocks at angles float64[angle, column]."""
+        out = np.empty((table.entries, angles.shape[1]))
+        if table.entries:
+            self.kernels["matrices"](
+                table.blocks, table.factors, self.programs.numbers, np.ascontiguousarray(angles), work.rows, out
+            )
+        return out
+
+    def slopes(self, table: Table, angles: Floats, small: Floats, real: bool, work: Work) -> Floats:
+        """Slopes by a table's angles, float64[angle, column], of K in rows of `small`."""
+        out = np.zeros(angles.shape)
+        if len(out):
+            self.kernels["slopes"](
+                table.blocks,
+                table.factors,
+                self.programs.numbers,
+                np.ascontiguousarray(angles),
+                np.ascontiguousarray(small),
+                work.rows,
+                table.starts_of(real),
+                int(not real),
+                out,
+            )
+        return out
+
+    def forward(self, steps: Ints, own: Floats, fixed: Floats, state: Split, work: Work) -> None:
+        here_im = work.none if state.real else work.here[1]
+        self.kernels["forward"](
+            steps,
+            own,
+            fixed,
+            self.programs.tables,
+            self.programs.phases,
+            state.re,
+            state.im,
+            work.here[0],
+            here_im,
+            work.spare,
+            work.rows,
+        )
+
+    def backward(
+        self, steps: Ints, own: Floats, fixed: Floats, ket: Split, bra: Split, work: Work, rows: int
+    ) -> Floats:
+        """Undoes a program on `bra`, in place; K in rows of what is returned."""
+        small = np.empty((rows, bra.columns))
+        none = work.none
+        self.kernels["backward"](
+            steps,
+            own,
+            fixed,
+            self.programs.tables,
+            self.programs.phases,
+            ket.re,
+            ket.im,
+            bra.re,
+            bra.im,
+            work.here[0],
+            none if ket.real else work.here[1],
+            work.here[2],
+            none if ket.real else work.here[3],
+            work.spare,
+            work.rows,
+            small,
+        )
+        return small
+
+    def unitary(self, node: int) -> Split:
+        """The matrix of a shared node."""
+        if node not in self._unitaries:
+            stretch = self.programs.nodes[node]
+            real = all(self.plan.kinds[k].real for k in _kinds(self.plan, node)) and self._real_moves(node)
+            state = _identities(self.dimension, 1, real=real)
+            nothing = np.empty((0, self.dimension))
+            self.forward(stretch.steps_of(real), nothing, self.fixed(node), state, self.work())
+            self._unitaries[node] = state
+        return self._unitaries[node]
+
+    def _real_moves(self, node: int) -> bool:
+        gathers = [op for op in self.plan.nodes[node].operations if isinstance(op, Gather)]
+        return not any(op.phases is not None and np.iscomplexobj(op.phases) for op in gathers)
+
+    def observed(self, number: int) -> tuple[Observed, Split, Floats]:
+        """Tails in the Heisenberg picture, their matrices side by side, and the entries of their blocks."""
+        if number not in self._observed:
+            group, stretch = self.plan.groups[number], self.programs.groups[number]
+            members, d = len(group.tails), self.dimension
+            work = self.work()
+            entries = np.repeat(self._entries_of(stretch.own, self.angles_of(number), work), d, axis=1)
+            state = _identities(d, members, real=False)
+            self.forward(stretch.steps_of(False), entries, np.empty((0, 1)), state, work)
+            unitaries = state.numbers.reshape(d, members, d)
+            applied = [tail.observables @ unitaries[:, member] for member, tail in enumerate(group.tails)]
+            self._observed[number] = Observed(group, unitaries, np.concatenate(applied)), state, entries
+        return self._observed[number]
+
+    def triangle(self, number: int) -> Floats:
+        """The upper triangles of a group's observables, float64[result, feature]."""
+        if number not in self._triangles:
+            self._triangles[number] = triangle(self.observed(number)[0].observables)
+        return self._triangles[number]
+
+    def angles_of(self, group: int) -> Floats:
+        """Of the tails of a group, float64[angle, member]."""
+        sites = self.programs.groups[group].own.sites
+        return np.where(sites >= 0, self.base[sites], 0.0)
+
+    def _entries_of(self, table: Table, angles: Floats, work: Work) -> Floats:
+        """As `matrices`, with the identity where a member lacks a block."""
+        entries = self.matrices(table, angles, work)
+        for block, members in zip(table.blocks, table.present, strict=True):
+            for member in np.flatnonzero(members == 0):
+                d, start = int(block[native.DIMENSION]), int(block[native.OUT])
+                stop = start + d * d * (1 if block[native.IS_REAL] else 2)
+                entries[start:stop, member] = 0.0
+                entries[start : start + d * d : d + 1, member] = 1.0
+        return entries
+
+
+class CompiledRun:
+    """A chunk of rows: `items` is float64[row, item slot]."""
+
+    def __init__(self, shared: CompiledShared, items: Floats) -> None:
+        self.shared, self.plan, self.rows = shared, shared.plan, items.shape[0]
+        self.items = self.plan.items.evaluate(np.ascontiguousarray(items.T))
+        self._own: dict[int, tuple[Floats, Floats]] = {}
+        self.work = shared.work()
+
+    def states(self, wanted: frozenset[int]) -> dict[int, Split]:
+        d = self.shared.dimension
+        start = np.zeros((d, 1))
+        start[0] = 1.0
+        states = {ROOT: Split(start, d)}
+        for number in closure(self.plan, wanted):
+            parent = self.plan.nodes[number].parent
+            if parent is not None:
+                states[number] = self.forward(number, states[parent])
+        return states
+
+    def forward(self, node: int, state: Split) -> Split:
+        one, stretch = self.plan.nodes[node], self.shared.programs.nodes[node]
+        if self.shared.as_matrix(node):
+            return _product(self.shared.unitary(node), state)
+        d = self.shared.dimension
+        both = np.zeros((d if one.real else 2 * d, self.rows if one.per_row else 1))
+        both[: len(state.both)] = state.both
+        after = Split(both, d)
+        self.shared.forward(stretch.steps_of(one.real), self.own(node)[1], self.shared.fixed(node), after, self.work)
+        return after
+
+    def own(self, node: int) -> tuple[Floats, Floats]:
+        """Angles float64[angle, row] of a node's blocks with item slots, and the entries of these blocks."""
+        if node not in self._own:
+            table = self.shared.programs.nodes[node].own
+            sites = table.sites[:, 0]
+            place = self.plan.item_place[sites]
+            angles = self.items[place]
+            angles += self.shared.base[sites][:, None]
+            fixed = place < 0
+            if fixed.any():
+                angles[fixed] = self.shared.base[sites[fixed]][:, None]
+            self._own[node] = angles, self.shared.matrices(table, angles, self.work)
+        return self._own[node]
+
+    def numbers(self, state: Split) -> Numbers:
+        return state.numbers
+
+    def read(self, readout: Readout, state: Split, wanted: frozenset[int]) -> dict[int, Numbers]:
+        terms = self.shared.compiled.terms.get(readout.numbers)
+        if terms is None:
+            return readout.values(state.numbers, wanted)
+        out = np.zeros((len(terms.results), state.columns))
+        self.shared.kernels["expectations"](
+            state.re, state.im, terms.flips, terms.signs, terms.coefficients, terms.to, out
+        )
+        return {k: out[at] for at, k in enumerate(terms.results) if k in wanted}
+
+    def read_back(self, readout: Readout, state: Split, cotangents: Mapping[int, Floats]) -> Split | Numbers | None:
+        terms = self.shared.compiled.terms.get(readout.numbers)
+        if terms is None:
+            return readout.adjoint(state.numbers, cotangents)
+        bars = np.zeros((len(terms.results), state.columns))
+        for at, k in enumerate(terms.results):
+            if k in cotangents:
+                bars[at] = cotangents[k]
+        out = Split(np.zeros_like(state.both), state.dimension)
+        self.shared.kernels["expectations_back"](
+            state.re, state.im, terms.flips, terms.signs, terms.coefficients, terms.to, bars, out.re, out.im
+        )
+        return out
+
+    def observe(self, group: int, state: Split) -> Floats:
+        """The results of a group on the state before its tails, float64[result, column]."""
+        observed = self.shared.observed(group)[0]
+        if not state.real:
+            return observed.on_complex @ features(state.numbers)
+        return observed.on_real @ self.features(state)
+
+    def features(self, state: Split) -> Floats:
+        d = state.dimension
+        out = np.empty((d * (d + 1) // 2, state.columns))
+        self.shared.kernels["features"](state.re, out)
+        return out
+
+
+class CompiledAdjoint:
+    """The reverse sweep: see `adjoint.Adjoint`, whose meaning it has."""
+
+    def __init__(self, shared: CompiledShared) -> None:
+        self._shared, self._plan = shared, shared.plan
+        self._by_site = np.zeros(len(self._plan.homes))
+        self._small: dict[int, tuple[Floats, bool]] = {}
+        self._stretches: dict[int, Floats] = {}
+        self._tails: dict[int, Floats] = {}
+
+    def add(
+        self,
+        run: CompiledRun,
+        states: Mapping[int, Split],
+        costates: Mapping[int, Split | Numbers],
+        observed: Mapping[int, Floats],
+    ) -> Floats:
+        """Derivatives by the angles with item slots, float64[item site, row], of one chunk."""
+        by_item = np.zeros((len(self._plan.item_sites), run.rows))
+        pending: dict[int, Floats] = {}
+        for number, costate in costates.items():
+            both = costate.both if isinstance(costate, Split) else Split.of(costate).both
+            _accumulate(pending, number, both, states[number])
+        for number, bars in observed.items():
+            before = self._plan.groups[number].parent
+            _accumulate(pending, before, self._observe(run, number, bars, states[before]), states[before])
+        for number in reversed(range(ROOT + 1, len(self._plan.nodes))):
+            if number not in pending:
+                continue
+            parent = self._plan.nodes[number].parent
+            assert parent is not None
+            bra = Split(pending.pop(number), self._shared.dimension)
+            before_bra = self._back(run, number, states, bra, by_item)
+            if parent != ROOT:
+                _accumulate(pending, parent, before_bra, states[parent])
+        return by_item
+
+    def finish(self) -> Floats:
+        """Derivatives by the shared part of the angles, float64[site]."""
+        shared = self._shared
+        for number, both in self._stretches.items():
+            unitary, stretch = shared.unitary(number), shared.programs.nodes[number]
+            bra = Split(np.ascontiguousarray(both[: len(unitary.both)]), unitary.dimension)
+            nothing, fixed = np.empty((0, unitary.columns)), shared.fixed(number)
+            rows = stretch.shared.rows_of(unitary.real)
+            small = shared.backward(stretch.steps_of(unitary.real), nothing, fixed, unitary, bra, shared.work(), rows)
+            self._keep(number, small, unitary.real)
+        for number, total in self._tails.items():
+            self._sweep_tails(number, total)
+        for number, (small, real) in self._small.items():
+            table = shared.programs.nodes[number].shared
+            slopes = shared.slopes(table, shared.base[table.sites], small, real, shared.work())
+            np.add.at(self._by_site, table.sites[:, 0], slopes[:, 0])
+        return self._by_site
+
+    def _observe(self, run: CompiledRun, number: int, bars: Floats, state: Split) -> Floats:
+        observed = self._shared.observed(number)[0]
+        found = features(state.numbers) if not state.real else run.features(state)
+        total = bars @ found.T
+        known = self._tails.get(number)
+        self._tails[number] = total if known is None else known + total
+        if not state.real:
+            return Split.of(applied(observed.observables, bars, state.numbers)).both
+        d = state.dimension
+        out = np.empty((d, state.columns))
+        self._shared.kernels["applied"](self._shared.triangle(number).T @ bars, state.re, out)
+        return out
+
+    def _sweep_tails(self, number: int, total: Floats) -> None:
+        shared = self._shared
+        observed, state, entries = shared.observed(number)
+        group, d, stretch = observed.group, shared.dimension, shared.programs.groups[number]
+        sums = outer(total, d, real=self._plan.nodes[group.parent].real)
+        costate = np.empty((d, len(group.tails), d), np.complex128)
+        start = 0
+        for member, tail in enumerate(group.tails):
+            stop = start + len(tail.results)
+            left = observed.applied[start:stop].transpose(1, 0, 2).reshape(d, -1)
+            costate[:, member] = left @ sums[start:stop].reshape(-1, d)
+            start = stop
+        bra = Split.of(costate.reshape(d, -1))
+        rows = stretch.own.rows_of(False)
+        work = shared.work()
+        small = shared.backward(stretch.steps_of(False), entries, np.empty((0, 1)), state, bra, work, rows)
+        small = small.reshape(rows, len(group.tails), d).sum(axis=2)
+        slopes = shared.slopes(stretch.own, shared.angles_of(number), small, False, work)
+        mine = stretch.own.sites >= 0
+        np.add.at(self._by_site, stretch.own.sites[mine], slopes[mine])
+
+    def _back(self, run: CompiledRun, number: int, states: Mapping[int, Split], bra: Split, by_item: Floats) -> Floats:
+        node, stretch, shared = self._plan.nodes[number], self._shared.programs.nodes[number], self._shared
+        assert node.parent is not None
+        if shared.as_matrix(number):
+            before = states[node.parent]
+            found = _outer(bra, before)
+            known = self._stretches.get(number)
+            self._stretches[number] = found if known is None else known + found
+            return _product_back(shared.unitary(number), bra, real=before.real)
+        angles, entries = run.own(number)
+        own_rows = stretch.own.rows_of(node.real)
+        rows = own_rows + stretch.shared.rows_of(node.real)
+        small = shared.backward(
+            stretch.steps_of(node.real), entries, shared.fixed(number), states[number], bra, run.work, rows
+        )
+        self._keep(number, small[own_rows:], node.real)
+        if own_rows:
+            slopes = shared.slopes(stretch.own, angles, small[:own_rows], node.real, run.work)
+            sites = stretch.own.sites[:, 0]
+            self._by_site[sites] += slopes.sum(axis=1)
+            place = self._plan.item_place[sites]
+            by_item[place[place >= 0]] = slopes[place >= 0]
+        return bra.both
+
+    def _keep(self, number: int, small: Floats, real: bool) -> None:
+        """Add K of shared blocks, summed over columns."""
+        if len(small):
+            total = small.sum(axis=1, keepdims=True)
+            known = self._small.get(number)
+            self._small[number] = (total if known is None else known[0] + total), real
+
+
+def _kinds(plan: Plan, node: int) -> set[int]:
+    return {op.kind for op in plan.nodes[node].operations if isinstance(op, Block)}
+
+
+def _identities(dimension: int, members: int, *, real: bool) -> Split:
+    both = np.zeros((dimension if real else 2 * dimension, members, dimension))
+    both[np.arange(dimension), :, np.arange(dimension)] = 1.0
+    return Split(both.reshape(len(both), -1), dimension)
+
+
+def _product(unitary: Split, state: Split) -> Split:
+    """`unitary @ state`."""
+    d = state.dimension
+    if state.real:
+        return Split(unitary.both @ state.both, d)
+    if unitary.real:
+        return Split((unitary.both @ state.both.reshape(2, d, -1)).reshape(2 * d, -1), d)
+    left = np.empty((2 * d, 2 * d))
+    left[:d, :d] = left[d:, d:] = unitary.re
+    left[d:, :d], left[:d, d:] = unitary.im, -unitary.im
+    return Split(left @ state.both, d)
+
+
+def _product_back(unitary: Split, bra: Split, *, real: bool) -> Floats:
+    """The conjugate transpose of `unitary` times a costate; its real part for `real` states."""
+    d = bra.dimension
+    if unitary.real:
+        if bra.real:
+            return unitary.both.T @ bra.both
+        return (unitary.both.T @ bra.both.reshape(2, d, -1)).reshape(2 * d, -1)
+    re = unitary.both.T @ bra.both
+    if real:
+        return re
+    turned = np.concatenate([bra.im, -bra.re])
+    return np.concatenate([re, unitary.both.T @ turned])
+
+
+def _outer(bra: Split, state: Split) -> Floats:
+    """The sum over columns of |bra><state|, real parts above imaginary ones."""
+    d = state.dimension
+    if state.real:
+        return bra.both @ state.both.T
+    all_four = bra.both @ state.both.T
+    return np.concatenate([all_four[:d, :d] + all_four[d:, d:], all_four[d:, :d] - all_four[:d, d:]])
+
+
+def _accumulate(pending: dict[int, Floats], number: int, costate: Floats, state: Split) -> None:
+    """Add a costate to those of a node. A real state takes the real part, one that all rows share the sum over them."""
+    costate = costate[: len(state.both)]
+    if state.columns == 1 and costate.shape[1] > 1:
+        costate = costate.sum(axis=1, keepdims=True)
+    if len(costate) < len(state.both):
+        costate = np.concatenate([costate, np.zeros_like(costate)])
+    known = pending.get(number)
+    pending[number] = np.ascontiguousarray(costate) if known is None else known + costate
