@@ -6,7 +6,9 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 from qiskit_aer import AerSimulator
 
-from work.registers import Register
+from benchmarks.work.registers import Register
+
+DISTRIBUTIONS = ("qiskit", "qiskit-aer", "numpy")
 
 
 class RegisterEngine:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from work.sentences import LAMBDA, NAMES, Batch, Epoch, Floats
+from benchmarks.work.sentences import LAMBDA, NAMES, Batch, Epoch, Floats
 
 
 class Circuits(ABC):
@@ -51,7 +51,8 @@ def sentence(
         by_score = weights * (by_weight - (by_weight * weights).sum(1, keepdims=True))
         by_difference = -2.0 * difference * by_score
         bars = np.concatenate([by_difference.sum(1)[:, None], -by_difference.sum(0)[:, None], weights.T @ bar], 1)
-        by_x, *by_shared = circuits.gradient(x, *shared, bars)
+        tq, tk, tv = shared
+        by_x, *by_shared = circuits.gradient(x, tq, tk, tv, bars)
         for name, part in zip(("tq", "tk", "tv"), by_shared, strict=True):
             gradient[name][layer] = part
         bar = bar + by_x.reshape(bar.shape)
@@ -79,7 +80,7 @@ class SentenceEngine:
         return total / batch.sentences + LAMBDA * float((parameters["w"] ** 2).mean()) / 2, gradient
 
     def first(self) -> None:
-        self.gradient(self.work.parameters, next(self.work.first(self.work.batch).batches()))
+        self.gradient(self.work.parameters, next(self.work.batches()))
 
     def epoch(self) -> tuple[list[float], dict[str, Floats]]:
         parameters, losses = dict(self.work.parameters), []

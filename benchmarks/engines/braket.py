@@ -6,9 +6,11 @@ import numpy as np
 from braket.circuits import Circuit, Observable
 from braket.devices import LocalSimulator
 
-from engines.attention import Circuits, SentenceEngine
-from work.registers import Register
-from work.sentences import Epoch, Floats
+from benchmarks.engines.attention import Circuits, SentenceEngine
+from benchmarks.work.registers import Register
+from benchmarks.work.sentences import Epoch, Floats
+
+DISTRIBUTIONS = ("amazon-braket-sdk", "amazon-braket-default-simulator", "numba", "numpy")
 
 
 def template(circuit: Circuit, angles: Floats, n: int) -> None:

@@ -1,8 +1,8 @@
 """JAX, written by hand for this model: the whole epoch is one compiled scan over batches.
 
 A token's state is made once for each different token of a batch, from the product state that the first two columns
-prepare. Up to five qubits query, key and value are matrices in the Heisenberg picture, multiplied by the outer products of states;
-above, the shared circuits are applied to the states, groups of qubits of a column at once.
+prepare. Up to five qubits query, key and value are matrices in the Heisenberg picture, multiplied by the outer products
+of states; above, the shared circuits are applied to the states, groups of qubits of a column at once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from work.sentences import LAMBDA, NAMES, Epoch, Floats
+from benchmarks.work.sentences import LAMBDA, NAMES, Epoch, Floats
+
+DISTRIBUTIONS = ("jax", "jaxlib", "numpy")
 
 jax.config.update("jax_enable_x64", True)
 
@@ -131,8 +133,8 @@ def numbers(x: jax.Array, tq: jax.Array, tk: jax.Array, tv: jax.Array, real: boo
     return jnp.stack(results, -1)
 
 
-def loss_of(rows: jax.Array, rest: dict[str, jax.Array], batch: dict[str, jax.Array], real: bool) -> jax.Array:
-    """The loss of a batch; `rows` [U, 3, n] are the embeddings of its different tokens."""
+def predicted_of(rows: jax.Array, rest: dict[str, jax.Array], batch: dict[str, jax.Array], *, real: bool) -> jax.Array:
+    """Probabilities [sentence]; `rows` [U, 3, n] are the embeddings of the different tokens of the batch."""
     layers, n = rest["tq"].shape[0], rows.shape[2]
     mask, inverse = batch["mask"], batch["inverse"]
     x = rows.reshape(len(rows), -1)[inverse]
@@ -146,7 +148,11 @@ def loss_of(rows: jax.Array, rest: dict[str, jax.Array], batch: dict[str, jax.Ar
         if layer + 1 < layers:
             rows = x.reshape(-1, 3, n)[batch["filled"]]
     mean = (x * mask[..., None]).sum(1) / jnp.maximum(mask.sum(1), 1.0)[:, None]
-    predicted = jax.nn.sigmoid(mean @ rest["w"] + rest["b"])
+    return jax.nn.sigmoid(mean @ rest["w"] + rest["b"])
+
+
+def loss_of(rows: jax.Array, rest: dict[str, jax.Array], batch: dict[str, jax.Array], *, real: bool) -> jax.Array:
+    predicted = predicted_of(rows, rest, batch, real=real)
     squares = (predicted - batch["labels"]) ** 2 * batch["rows"]
     return squares.sum() / batch["rows"].sum() / 2 + LAMBDA * (rest["w"] ** 2).mean() / 2
 
@@ -184,3 +190,26 @@ class EpochEngine:
     def epoch(self) -> tuple[list[float], dict[str, Floats]]:
         parameters, losses = self.run(self.parameters, self.batches)
         return list(map(float, np.asarray(losses))), {name: np.asarray(parameters[name]) for name in NAMES}
+
+
+class InferenceEngine:
+    """Probabilities of sentences, one compiled call a batch; all are padded to the same length."""
+
+    def __init__(self, work: Epoch) -> None:
+        padded = work.padded()
+        self.sentences = [batch.sentences for batch in work.batches()]
+        parts = {name: getattr(padded, name) for name in ("distinct", "inverse", "filled", "slots", "mask")}
+        self.batches = [{name: part[k] for name, part in parts.items()} for k in range(len(self.sentences))]
+        self.parameters = {name: jnp.asarray(work.parameters[name]) for name in NAMES}
+
+        def run(parameters: dict[str, jax.Array], batch: dict[str, jax.Array]) -> jax.Array:
+            return predicted_of(parameters["emb"][batch["distinct"]], parameters, batch, real=False)
+
+        self.run = jax.jit(run)
+
+    def first(self) -> None:
+        jax.block_until_ready(self.run(self.parameters, self.batches[0]))
+
+    def predict(self) -> list[float]:
+        found = [self.run(self.parameters, batch) for batch in self.batches]
+        return [float(v) for part, count in zip(found, self.sentences, strict=True) for v in np.asarray(part)[:count]]

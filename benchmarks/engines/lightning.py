@@ -1,4 +1,4 @@
-"""PennyLane with lightning.qubit: all circuits of a sentence in one batch, derivatives by the adjoint method or by shifts."""
+"""PennyLane's lightning.qubit: all circuits of a sentence in one batch; derivatives by the adjoint method or shifts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Literal
 import numpy as np
 import pennylane as qml
 
-from engines.attention import Circuits, SentenceEngine
-from work.registers import Register
-from work.sentences import Epoch, Floats
+from benchmarks.engines.attention import Circuits, SentenceEngine
+from benchmarks.work.registers import Register
+from benchmarks.work.sentences import Epoch, Floats
 
+DISTRIBUTIONS = ("pennylane", "pennylane-lightning", "numpy")
 _CONFIG = qml.devices.ExecutionConfig(gradient_method="adjoint", use_device_gradient=True)
 
 
@@ -100,6 +101,6 @@ class RegisterEngine:
     def value(self) -> float:
         return float(self.device.execute([self._tape()], _CONFIG)[0])
 
-    def gradient(self) -> tuple[float, Floats]:
-        (value,), (slopes,) = self.device.execute_and_compute_derivatives([self._tape()], _CONFIG)
-        return float(value), np.array(slopes).reshape(self.work.angles.shape)
+    def gradient(self) -> Floats:
+        _, (slopes,) = self.device.execute_and_compute_derivatives([self._tape()], _CONFIG)
+        return np.array(slopes).reshape(self.work.angles.shape)

@@ -10,7 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pennylane as qml
 
-from work.sentences import LAMBDA, NAMES, Epoch, Floats
+from benchmarks.work.sentences import LAMBDA, NAMES, Epoch, Floats
+
+DISTRIBUTIONS = ("pennylane", "jax", "jaxlib", "numpy")
 
 jax.config.update("jax_enable_x64", True)
 
@@ -31,33 +33,35 @@ class EpochEngine:
         n, layers = work.n, work.layers
         device = qml.device("default.qubit", wires=n)
 
-        @qml.qnode(device, interface="jax", diff_method="backprop")
         def encoder(x: jax.Array) -> jax.Array:
             for i in range(n):
                 qml.Hadamard(i)
             template([[x[:, k, i] for i in range(n)] for k in range(3)], n)
             return qml.state()
 
-        @qml.qnode(device, interface="jax", diff_method="backprop")
         def single(state: jax.Array, t: jax.Array) -> jax.Array:
             qml.StatePrep(state, range(n), validate_norm=False)
             template(t, n)
             return qml.expval(qml.Z(0))
 
-        @qml.qnode(device, interface="jax", diff_method="backprop")
         def several(state: jax.Array, t: jax.Array) -> list[jax.Array]:
             qml.StatePrep(state, range(n), validate_norm=False)
             template(t, n)
             return [qml.expval(pauli(i)) for pauli in (qml.Z, qml.X, qml.Y) for i in range(n)]
+
+        encoded, one, all_values = (
+            qml.QNode(circuit, device, interface="jax", diff_method="backprop")
+            for circuit in (encoder, single, several)
+        )
 
         def loss_of(parameters: dict[str, jax.Array], batch: dict[str, jax.Array]) -> jax.Array:
             mask = batch["mask"]
             rows = parameters["emb"][batch["distinct"]]
             x = rows.reshape(len(rows), -1)[batch["inverse"]]
             for layer in range(layers):
-                state = encoder(rows)
-                found = [single(state, parameters[name][layer]) for name in ("tq", "tk")]
-                found += several(state, parameters["tv"][layer])
+                state = encoded(rows)
+                found = [one(state, parameters[name][layer]) for name in ("tq", "tk")]
+                found += all_values(state, parameters["tv"][layer])
                 every = jnp.stack(found, -1)[batch["slots" if layer else "inverse"]]
                 query, key, value = every[..., 0], every[..., 1], every[..., 2:]
                 score = jnp.exp(-((query[:, :, None] - key[:, None, :]) ** 2)) * mask[:, None, :]

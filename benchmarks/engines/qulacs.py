@@ -1,4 +1,4 @@
-"""Qulacs: one parametric circuit for query, key and value; the gradient by backpropagation with weighted observables."""
+"""Qulacs: parametric circuits for encoder and tails; the gradient by backpropagation of weighted observables."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import numpy as np
 from qulacs import Observable, ParametricQuantumCircuit, QuantumCircuit, QuantumState
 from qulacs.circuit import QuantumCircuitOptimizer
 
-from engines.attention import Circuits, SentenceEngine
-from work.registers import Register
-from work.sentences import Epoch, Floats
+from benchmarks.engines.attention import Circuits, SentenceEngine
+from benchmarks.work.registers import Register
+from benchmarks.work.sentences import Epoch, Floats
+
+DISTRIBUTIONS = ("qulacs", "numpy")
 
 
 def template(circuit: ParametricQuantumCircuit, n: int) -> None:
@@ -82,7 +84,7 @@ class QulacsCircuits(Circuits):
                 slopes = -np.array(self.circuit.backprop(self._observable(weights, names)))
                 by_x[k] += slopes[:size].reshape(row.shape)
                 by_shared[place] += slopes[size:].reshape(row.shape)
-        return by_x, *by_shared
+        return by_x, by_shared[0], by_shared[1], by_shared[2]
 
 
 class EpochEngine(SentenceEngine):
@@ -93,7 +95,7 @@ class EpochEngine(SentenceEngine):
 class RegisterEngine:
     """The value with gates fused by Qulacs' optimiser (in the time, as the angles are new each time)."""
 
-    def __init__(self, work: Register, *, block: int = 4) -> None:
+    def __init__(self, work: Register, *, block: int = 2) -> None:
         self.work, self.block = work, block
         self.observable = Observable(work.n)
         self.observable.add_operator(1.0, "Z 0")
@@ -124,6 +126,5 @@ class RegisterEngine:
         circuit.update_quantum_state(state)
         return float(self.observable.get_expectation_value(state))
 
-    def gradient(self) -> tuple[float, Floats]:
-        slopes = -np.array(self.circuit.backprop(self.observable))
-        return float("nan"), slopes.reshape(self.work.angles.shape)
+    def gradient(self) -> Floats:
+        return -np.array(self.circuit.backprop(self.observable)).reshape(self.work.angles.shape)

@@ -1,4 +1,4 @@
-"""TensorCircuit-NG on JAX: circuits of its own for encoder, query, key and value; vmap over tokens, jit over the step."""
+"""TensorCircuit-NG on JAX: circuits for encoder, query, key and value; vmap over tokens, jit over the step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import tensorcircuit as tc
 
-from work.sentences import LAMBDA, LONGEST, NAMES, Epoch, Floats
+from benchmarks.work.sentences import LAMBDA, NAMES, Epoch, Floats
+
+DISTRIBUTIONS = ("tensorcircuit-ng", "jax", "jaxlib", "numpy")
 
 tc.set_backend("jax")
 tc.set_dtype("complex128")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from work.sentences import Floats
+from benchmarks.work.sentences import Floats
 
 LAYERS = 10
 

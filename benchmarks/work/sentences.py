@@ -22,7 +22,8 @@ Ints: TypeAlias = NDArray[np.int64]
 NAMES = ("emb", "tq", "tk", "tv", "w", "b")
 LAMBDA = 0.2
 LONGEST = 20
-_SENTENCES = 1000
+SENTENCES = 1000
+
 _VOCABULARY = 2000
 _MEAN_LENGTH = 11.0
 
@@ -77,12 +78,6 @@ class Epoch:
     def tokens(self) -> int:
         return sum(map(len, self.sentences))
 
-    def first(self, sentences: int) -> Epoch:
-        """The same work on the first sentences only."""
-        from dataclasses import replace
-
-        return replace(self, sentences=self.sentences[:sentences], labels=self.labels[:sentences])
-
     def batches(self) -> Iterator[Batch]:
         for start in range(0, len(self.sentences), self.batch):
             part = self.sentences[start : start + self.batch]
@@ -112,23 +107,40 @@ class Epoch:
         return Padded(tokens, distinct, inverse, places, slots, mask, rows, labels)
 
 
-def epoch(*, n: int, layers: int = 1, batch: int = 32, data: str | None = None, sentences: int = _SENTENCES) -> Epoch:
-    """The work on the file `data`, or on drawn sentences where there is none."""
-    if data is None:
-        numbers, labels, vocabulary = _drawn(sentences)
-    else:
-        numbers, labels, vocabulary = _read(Path(data), sentences)
+def epoch(
+    *,
+    n: int,
+    layers: int = 1,
+    batch: int = 32,
+    data: str | None = None,
+    sentences: int = SENTENCES,
+    length: int | None = None,
+) -> Epoch:
+    """The work on the first sentences of the file `data`, or of drawn ones where there is none.
+
+    More are asked for than there are: they come again. With `length` all have this length.
+    """
+    numbers, labels, vocabulary = _drawn() if data is None else _read(Path(data))
+    numbers = [numbers[k % len(numbers)] for k in range(sentences)]
+    labels = np.resize(labels, sentences)
+    if length is not None:
+        numbers = [np.resize(sentence, length) for sentence in numbers]
     generator = np.random.default_rng(0)
-    shapes = {"emb": (vocabulary, 3, n), "tq": (layers, 3, n), "tk": (layers, 3, n), "tv": (layers, 3, n)}
+    shapes: dict[str, tuple[int, ...]] = {
+        "emb": (vocabulary, 3, n),
+        "tq": (layers, 3, n),
+        "tk": (layers, 3, n),
+        "tv": (layers, 3, n),
+    }
     shapes |= {"w": (3 * n,), "b": ()}
     parameters = {name: np.asarray(generator.normal(0.0, 0.3, shape)) for name, shape in shapes.items()}
     source = "drawn" if data is None else "file"
     return Epoch(n, layers, batch, tuple(numbers), labels, vocabulary, source, parameters)
 
 
-def _read(path: Path, count: int) -> tuple[list[Ints], Ints, int]:
+def _read(path: Path) -> tuple[list[Ints], Ints, int]:
     """The first sentences of a table with the columns text and label, cut, as numbers of words."""
-    lines = path.read_text(encoding="utf-8").split("\n")[1 : count + 1]
+    lines = path.read_text(encoding="utf-8").split("\n")[1 : SENTENCES + 1]
     pairs = [line.split("\t") for line in lines if line]
     words = [(re.findall(r"[a-z0-9']+", text.lower()), int(label)) for text, label in pairs]
     known = {word: k + 1 for k, word in enumerate(sorted({word for sentence, _ in words for word in sentence}))}
@@ -136,11 +148,11 @@ def _read(path: Path, count: int) -> tuple[list[Ints], Ints, int]:
     return numbers, np.array([label for sentence, label in words if sentence]), len(known) + 1
 
 
-def _drawn(count: int) -> tuple[list[Ints], Ints, int]:
+def _drawn() -> tuple[list[Ints], Ints, int]:
     """Sentences with the statistics of short reviews: words by Zipf's law, lengths from a negative binomial law."""
     generator = np.random.default_rng(2205)
     weights = 1.0 / (np.arange(_VOCABULARY) + 2.7)
     shape = 2.5
-    lengths = 1 + generator.negative_binomial(shape, shape / (shape + _MEAN_LENGTH - 1), count)
+    lengths = 1 + generator.negative_binomial(shape, shape / (shape + _MEAN_LENGTH - 1), SENTENCES)
     numbers = [1 + generator.choice(_VOCABULARY, min(length, LONGEST), p=weights / weights.sum()) for length in lengths]
-    return numbers, generator.integers(0, 2, count), _VOCABULARY + 1
+    return numbers, generator.integers(0, 2, SENTENCES), _VOCABULARY + 1
