@@ -44,6 +44,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "QS305": "no gate acts on a qubit",
         "QS306": "a gate lies outside every light cone",
         "QS307": "the state does not fit into memory",
+        "QS308": "a gate changes no result, as all qubits start in zero",
         "QS401": "no derivative is known",
         "QS405": "the loss cannot be differentiated",
         "QS406": "there is no gradient with respect to an integer",

@@ -33,6 +33,9 @@ States: TypeAlias = tuple[Vector | None, ...]
 """What is known of some wires; None is nothing."""
 
 _CLOSE = 1e-13
+_WINDOW = 8
+"""How many gates of a wire's run one turn may stand for: it bounds the work for each rotation."""
+
 _ROOT = math.sqrt(0.5)
 _PAULI_STATES: tuple[Vector, ...] = (
     (1, 0), (0, 1), (_ROOT, _ROOT), (_ROOT, -_ROOT), (_ROOT, _ROOT * 1j), (_ROOT, -_ROOT * 1j)
@@ -57,12 +60,12 @@ def known(module: CircuitModule) -> CircuitModule:
 @dataclass(slots=True)
 class _Walk:
     """A walk along a body. `runs` has for each wire the places in `kept` of the one-wire gates at constant angles that
-    acted on it last, with nothing else between, each with the state before it."""
+    acted on it last, with nothing else between, each with the gate and the state before it."""
 
     states: list[Vector | None]
     strict: bool
     kept: list[Instruction | None] = field(default_factory=list)
-    runs: dict[int, list[tuple[int, Vector]]] = field(default_factory=dict)
+    runs: dict[int, list[tuple[int, Gate, Vector]]] = field(default_factory=dict)
 
     def step(self, step: Instruction) -> None:
         wires = step.wires
@@ -80,39 +83,34 @@ class _Walk:
             self._keep(step, states_after(step.name, angles, states))
 
     def _keep(self, step: Instruction, after: States) -> None:
-        before = self.states[step.wires[0]]
-        for wire, state in zip(step.wires, after, strict=True):
-            self.states[wire] = state
-        if (
-            isinstance(step, Gate)
-            and len(after) == 1
-            and before
-            and after[0]
-            and all(a.is_constant for a in step.angles)
-        ):
-            self.runs.setdefault(step.wires[0], []).append((len(self.kept), before))
+        wire = step.wires[0]
+        before = self.states[wire]
+        if before and after[0] and isinstance(step, Gate) and len(after) == 1 and _is_constant(step):
+            self.runs.setdefault(wire, []).append((len(self.kept), step, before))
         else:
-            for wire in step.wires:
-                self.runs.pop(wire, None)
+            for other in step.wires:
+                self.runs.pop(other, None)
+        for other, state in zip(step.wires, after, strict=True):
+            self.states[other] = state
         self.kept.append(step)
 
     def _turned(self, gate: Gate) -> bool:
         """Whether a rotation took the place of the longest end of its wire's run that a turn about its axis equals."""
-        run = self.runs.get(gate.wires[0], []) if len(gate.wires) == 1 else []
-        for first, (_, before) in enumerate(run):
-            after = np.array(before)
-            for place, _ in run[first:]:
-                fixed = self.kept[place]
-                assert isinstance(fixed, Gate)
-                after = GATES[fixed.name].matrix([angle.constant for angle in fixed.angles]) @ after
-            turn = turn_between(gate.name, before, (complex(after[0]), complex(after[1])), self.strict)
+        wire = gate.wires[0]
+        run = self.runs.get(wire, []) if len(gate.wires) == 1 and GATES[gate.name].generator is not None else []
+        for first in range(max(0, len(run) - _WINDOW), len(run)):
+            before, after = run[first][2], self.states[wire]
+            assert after is not None
+            if self.strict:
+                after = _applied(before, [fixed for _, fixed, _ in run[first:]])
+            turn = turn_between(gate.name, before, after, self.strict)
             whole = None if turn is None else same_axis(replace(gate, angles=(Angle(turn),)), gate)
             if whole is None:
                 continue
-            for place, _ in run[first:]:
+            for place, _, _ in run[first:]:
                 self.kept[place] = None
             del run[first:]
-            self.states[gate.wires[0]] = before
+            self.states[wire] = before
             for rotation in whole:
                 self.step(rotation)
             return True
@@ -231,6 +229,18 @@ def _factors(name: str, angles: tuple[float | None, ...]) -> list[Matrix | Gener
     return found
 
 
+def _is_constant(gate: Gate) -> bool:
+    return all(angle.is_constant for angle in gate.angles)
+
+
+def _applied(state: Vector, gates: list[Gate]) -> Vector:
+    """The state after gates at constant angles, with its phase."""
+    now = np.array(state, np.complex128)
+    for gate in gates:
+        now = GATES[gate.name].matrix([angle.constant for angle in gate.angles]) @ now
+    return complex(now[0]), complex(now[1])
+
+
 def _embedding(states: States) -> Matrix:
     """|psi> x 1, complex128[2^wires, 2^unknown]: `states` in their places, and any state of the wires without one."""
     whole: Matrix = np.ones((1, 1), np.complex128)
@@ -264,10 +274,12 @@ def _factor(inner: Matrix, generator: Matrix, strict: bool) -> float | None:
 
 def _ray(columns: Matrix) -> Vector | None:
     """The state that all `columns` complex128[2, column] are multiples of, or None."""
-    left, values, _ = np.linalg.svd(columns, full_matrices=False)
-    if len(values) > 1 and values[1] > _CLOSE:
+    norms = np.linalg.norm(columns, axis=0)
+    largest = int(np.argmax(norms))
+    unit = columns[:, largest] / norms[largest]
+    if np.abs(columns - np.outer(unit, unit.conj() @ columns)).max() > _CLOSE:
         return None
-    first, second = complex(left[0, 0]), complex(left[1, 0])
+    first, second = complex(unit[0]), complex(unit[1])
     for state in _PAULI_STATES:
         if abs(state[0] * second - state[1] * first) <= _CLOSE:
             return state

@@ -292,7 +292,7 @@ HOSTILE = {
 }
 
 
-HARMLESS = frozenset({"QS103", "QS110", "QS111", "QS305", "QS306", "QS604", "QS202", "QS206"})
+HARMLESS = frozenset({"QS103", "QS110", "QS111", "QS305", "QS306", "QS308", "QS604", "QS202", "QS206"})
 """Warnings, and what a template lacks when nobody calls it."""
 
 

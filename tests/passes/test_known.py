@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -13,9 +14,11 @@ from oracle import dense
 from qsanc.ir.circuit import Angle, CircuitModule, Gate, Segment, State
 from qsanc.ir.gates import GATES
 from qsanc.ir.text import print_module, read_module
+from qsanc.passes.findings import findings
 from qsanc.passes.known import States, Vector, acts_as_a_phase, known, part_of, states_after, turn_between
+from qsanc.passes.lightcone import dead_slots
 from qsanc.passes.pipeline import KNOWN, O2, Pass, run
-from qsanc.testing.strategies import circuits
+from qsanc.testing.strategies import bindings, circuits
 
 R = 0.5**0.5
 STATES: tuple[Vector, ...] = (
@@ -142,6 +145,38 @@ def test_a_state_keeps_its_phase(module: CircuitModule) -> None:
     slots = np.random.default_rng(4).uniform(-3, 3, len(module.slots))
     before, after = (dense.unitary(m.segments[0].body, m.wires, slots)[:, 0] for m in (asked, known(asked)))
     assert np.allclose(before, after, rtol=0, atol=1e-10)
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_results_do_not_depend_on_slots_that_vanish(data: st.DataObject) -> None:
+    """And these are the slots that the warnings name."""
+    module = data.draw(circuits(max_wires=3, max_gates=10))
+    vanished = dead_slots(known(module))
+    bound = data.draw(bindings(module, max_rows=1))
+    moved = np.concatenate([bound.shared, bound.items[0]])
+    moved[list(vanished)] += 1.0
+    shared = len(module.shared)
+    other = replace(bound, shared=moved[:shared], items=moved[None, shared:])
+    for one, two in zip(dense.results(module, bound), dense.results(module, other), strict=True):
+        assert np.allclose(one, two, rtol=0, atol=1e-9)
+    told = " ".join(note.text for warning in findings(module) for note in warning.notes)
+    used = {slot for site in module.sites() for slot, _ in module.angle_at(site).terms}
+    if len(vanished) <= 8:
+        assert all(module.slots[slot] in told for slot in vanished if slot in used)
+
+
+def test_a_warning_tells_what_has_no_effect() -> None:
+    module = read_module(
+        "circuit @m wires 2\n  shared a\n  items b, c\n  segment first\n    h 0\n    rx(s1) 0\n    rz(s0) 0\n"
+        "  segment last after first\n    crz(s0 - s2) 1, 0\n    ry(s2) 1\n  r0 = expectation last: X0 Z1\n"
+    )
+    (warning,) = findings(module)
+    assert (warning.code, warning.title) == (
+        "QS308",
+        "1 gate in `first` of `m` changes no result, as all qubits start in zero",
+    )
+    assert [note.text for note in warning.notes] == ["without effect on any result: b"]
 
 
 def test_a_register_of_basis_states_needs_no_gate_on_two_wires() -> None:
