@@ -53,6 +53,9 @@ class LargePlan:
     States are complex128, complex64 or (where every matrix is real) float64 or float32: arrays [2^wires] or
     [2^wires, column], contiguous. They are given up by the caller: the results may lie in the same memory or not.
     `kernels` are those of `LIBRARY`; they serve complex128, and NumPy the rest. Threads change no bit of a result.
+
+    In complex64 the error of a state of norm 1 is at most 2^-18 for each group that acted: roundings of 2^-24, of
+    sums of 16 terms with two parts each. That of K is at most three times as large.
     """
 
     wires: int

@@ -152,12 +152,8 @@ def turn_512(x: Floats, t0: float, t1: float, t2: float) -> None:
 
 
 @helper(LIBRARY)
-def overlaps(work: Floats2, s: int, sums: Floats2, first: int) -> None:
+def overlaps(kr: Floats, ki: Floats, br: Floats, bi: Floats, s: int, sums: Floats2, first: int) -> None:
     """Sums over the pairs of the three wires at strides s, 2 s and 4 s: bra[0] ket[1] and bra[1] ket[0] of each."""
-    kr = work[0]
-    ki = work[1]
-    br = work[2]
-    bi = work[3]
     p0 = q0 = r0 = v0 = 0.0
     p1 = q1 = r1 = v1 = 0.0
     p2 = q2 = r2 = v2 = 0.0
@@ -259,71 +255,123 @@ def overlaps(work: Floats2, s: int, sums: Floats2, first: int) -> None:
 
 
 @helper(LIBRARY)
-def load(old: Floats, high: Ints, low: Ints, base: int, factor: Floats2, work: Floats2, plane: int) -> None:
-    """A block of amplitudes, times the factor that belongs to h, into two planes."""
-    re = work[plane]
-    im = work[plane + 1]
+def load(
+    old: Floats,
+    high: Ints,
+    low: Ints,
+    bases: Ints,
+    first: int,
+    count: int,
+    flip: int,
+    factor: Floats2,
+    work: Floats2,
+    plane: int,
+    planes: int,
+) -> None:
+    """Blocks first to first + count, times the factor that belongs to h, into two planes for each."""
     for h in range(HIGH):
         c = factor[0, h]
         s = factor[1, h]
-        start = high[h] ^ base
-        for lane in range(LANES):
-            at = 2 * (start ^ low[lane])
-            x = old[at]
-            y = old[at + 1]
-            re[LANES * h + lane] = c * x - s * y
-            im[LANES * h + lane] = c * y + s * x
+        shared = high[h] ^ flip
+        for block in range(count):
+            start = shared ^ bases[first + block]
+            row = plane + planes * block
+            for lane in range(LANES):
+                at = 2 * (start ^ low[lane])
+                x = old[at]
+                y = old[at + 1]
+                work[row, LANES * h + lane] = c * x - s * y
+                work[row + 1, LANES * h + lane] = c * y + s * x
 
 
 @helper(LIBRARY)
-def store(new: Floats, high: Ints, low: Ints, base: int, factor: Floats2, work: Floats2, plane: int) -> None:
-    """Two planes, times the factor that belongs to h, as a block of amplitudes."""
-    re = work[plane]
-    im = work[plane + 1]
-    for h in range(HIGH):
-        c = factor[0, h]
-        s = factor[1, h]
-        start = high[h] ^ base
-        for lane in range(LANES):
-            at = 2 * (start ^ low[lane])
-            x = re[LANES * h + lane]
-            y = im[LANES * h + lane]
-            new[at] = c * x - s * y
-            new[at + 1] = c * y + s * x
-
-
-@helper(LIBRARY)
-def load_conjugate(old: Floats, high: Ints, low: Ints, base: int, factor: Floats2, work: Floats2, plane: int) -> None:
+def load_conjugate(
+    old: Floats,
+    high: Ints,
+    low: Ints,
+    bases: Ints,
+    first: int,
+    count: int,
+    flip: int,
+    factor: Floats2,
+    work: Floats2,
+    plane: int,
+    planes: int,
+) -> None:
     """As `load`, times the conjugate of the factor."""
-    re = work[plane]
-    im = work[plane + 1]
     for h in range(HIGH):
         c = factor[0, h]
         s = factor[1, h]
-        start = high[h] ^ base
-        for lane in range(LANES):
-            at = 2 * (start ^ low[lane])
-            x = old[at]
-            y = old[at + 1]
-            re[LANES * h + lane] = c * x + s * y
-            im[LANES * h + lane] = c * y - s * x
+        shared = high[h] ^ flip
+        for block in range(count):
+            start = shared ^ bases[first + block]
+            row = plane + planes * block
+            for lane in range(LANES):
+                at = 2 * (start ^ low[lane])
+                x = old[at]
+                y = old[at + 1]
+                work[row, LANES * h + lane] = c * x + s * y
+                work[row + 1, LANES * h + lane] = c * y - s * x
 
 
 @helper(LIBRARY)
-def store_conjugate(new: Floats, high: Ints, low: Ints, base: int, factor: Floats2, work: Floats2, plane: int) -> None:
-    """As `store`, times the conjugate of the factor."""
-    re = work[plane]
-    im = work[plane + 1]
+def store(
+    new: Floats,
+    high: Ints,
+    low: Ints,
+    bases: Ints,
+    first: int,
+    count: int,
+    flip: int,
+    factor: Floats2,
+    work: Floats2,
+    plane: int,
+    planes: int,
+) -> None:
+    """The planes of blocks first to first + count, times the factor that belongs to h, into the state."""
     for h in range(HIGH):
         c = factor[0, h]
         s = factor[1, h]
-        start = high[h] ^ base
-        for lane in range(LANES):
-            at = 2 * (start ^ low[lane])
-            x = re[LANES * h + lane]
-            y = im[LANES * h + lane]
-            new[at] = c * x + s * y
-            new[at + 1] = c * y - s * x
+        shared = high[h] ^ flip
+        for block in range(count):
+            start = shared ^ bases[first + block]
+            row = plane + planes * block
+            for lane in range(LANES):
+                at = 2 * (start ^ low[lane])
+                x = work[row, LANES * h + lane]
+                y = work[row + 1, LANES * h + lane]
+                new[at] = c * x - s * y
+                new[at + 1] = c * y + s * x
+
+
+@helper(LIBRARY)
+def store_conjugate(
+    new: Floats,
+    high: Ints,
+    low: Ints,
+    bases: Ints,
+    first: int,
+    count: int,
+    flip: int,
+    factor: Floats2,
+    work: Floats2,
+    plane: int,
+    planes: int,
+) -> None:
+    """As `store`, times the conjugate of the factor."""
+    for h in range(HIGH):
+        c = factor[0, h]
+        s = factor[1, h]
+        shared = high[h] ^ flip
+        for block in range(count):
+            start = shared ^ bases[first + block]
+            row = plane + planes * block
+            for lane in range(LANES):
+                at = 2 * (start ^ low[lane])
+                x = work[row, LANES * h + lane]
+                y = work[row + 1, LANES * h + lane]
+                new[at] = c * x + s * y
+                new[at + 1] = c * y - s * x
 
 
 @helper(LIBRARY)
@@ -340,7 +388,7 @@ def turn(x: Floats, t: Floats, triples: int) -> None:
 @native(
     LIBRARY,
     "void(f8[::1], f8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8, i8, i8,"
-    " f8[:,::1], f8[:,::1], f8[::1], i8, f8[:,::1])",
+    " i8, f8[:,::1], f8[:,::1], f8[::1], i8, f8[:,::1])",
 )
 def column_forward(
     old: Floats,
@@ -353,6 +401,7 @@ def column_forward(
     new_bases: Ints,
     first: int,
     stop: int,
+    batch: int,
     flip: int,
     right: Floats2,
     left: Floats2,
@@ -360,21 +409,22 @@ def column_forward(
     triples: int,
     work: Floats2,
 ) -> None:
-    """new = column(old) on blocks first to stop. States are float64[2 * amplitudes], work float64[2, SIZE].
+    """new = column(old) on blocks first to stop, `batch` of them at a time, so that their runs lie side by side.
 
-    `flip` is added to the old addresses: where x acts before the rotations.
+    States are float64[2 * amplitudes], work float64[2 * batch, at least SIZE]. `flip` is added to the old addresses:
+    it is where x acts before the rotations.
     """
-    for block in range(first, stop):
-        load(old, old_high, old_low, old_bases[block] ^ flip, right, work, 0)
-        turn(work[0], t, triples)
-        turn(work[1], t, triples)
-        store(new, new_high, new_low, new_bases[block], left, work, 0)
+    for block in range(first, stop, batch):
+        load(old, old_high, old_low, old_bases, block, batch, flip, right, work, 0, 2)
+        for plane in range(2 * batch):
+            turn(work[plane], t, triples)
+        store(new, new_high, new_low, new_bases, block, batch, 0, left, work, 0, 2)
 
 
 @native(
     LIBRARY,
     "void(f8[::1], f8[::1], f8[::1], f8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8, i8, i8,"
-    " f8[:,::1], f8[:,::1], f8[::1], i8, f8[:,::1], f8[:,::1], f8[:,::1])",
+    " i8, f8[:,::1], f8[:,::1], f8[::1], i8, f8[:,::1], f8[:,::1], f8[:,::1])",
 )
 def column_backward(
     old_ket: Floats,
@@ -389,6 +439,7 @@ def column_backward(
     new_bases: Ints,
     first: int,
     stop: int,
+    batch: int,
     flip: int,
     right: Floats2,
     left: Floats2,
@@ -398,26 +449,29 @@ def column_backward(
     same: Floats2,
     other: Floats2,
 ) -> None:
-    """The column undone on ket and bra, blocks first to stop; `t` has the opposite sign, work is float64[4, SIZE].
+    """The column undone on ket and bra, blocks first to stop; `t` has the opposite sign, work has 4 * batch rows.
 
     Adds to same[re and im, place in the block] the product bra ket, and to other[gate] the sums of bra[0] ket[1] and
     bra[1] ket[0], real and imaginary, of both states without `left`. `flip` is added to the new addresses.
     """
-    for block in range(first, stop):
-        load_conjugate(old_ket, old_high, old_low, old_bases[block], left, work, 0)
-        load(old_bra, old_high, old_low, old_bases[block], left, work, 2)
-        kr = work[0]
-        ki = work[1]
-        br = work[2]
-        bi = work[3]
-        for i in range(SIZE):
-            same[0, i] += br[i] * kr[i] - bi[i] * ki[i]
-            same[1, i] += br[i] * ki[i] + bi[i] * kr[i]
-        stride = LANES
-        for triple in range(triples):
-            overlaps(work, stride, other, 3 * triple)
-            stride = 8 * stride
-        for plane in range(4):
-            turn(work[plane], t, triples)
-        store_conjugate(new_ket, new_high, new_low, new_bases[block] ^ flip, right, work, 0)
-        store(new_bra, new_high, new_low, new_bases[block] ^ flip, right, work, 2)
+    for block in range(first, stop, batch):
+        load_conjugate(old_ket, old_high, old_low, old_bases, block, batch, 0, left, work, 0, 4)
+        load(old_bra, old_high, old_low, old_bases, block, batch, 0, left, work, 2, 4)
+        for k in range(batch):
+            kr = work[4 * k]
+            ki = work[4 * k + 1]
+            br = work[4 * k + 2]
+            bi = work[4 * k + 3]
+            for i in range(SIZE):
+                same[0, i] += br[i] * kr[i] - bi[i] * ki[i]
+                same[1, i] += br[i] * ki[i] + bi[i] * kr[i]
+            stride = LANES
+            for triple in range(triples):
+                overlaps(kr, ki, br, bi, stride, other, 3 * triple)
+                stride = 8 * stride
+            turn(kr, t, triples)
+            turn(ki, t, triples)
+            turn(br, t, triples)
+            turn(bi, t, triples)
+        store_conjugate(new_ket, new_high, new_low, new_bases, block, batch, flip, right, work, 0, 4)
+        store(new_bra, new_high, new_low, new_bases, block, batch, flip, right, work, 2, 4)

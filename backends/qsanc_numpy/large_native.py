@@ -25,6 +25,10 @@ Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 Kernels = Mapping[str, Callable[..., None]]
 
+BATCH = 4
+"""Blocks that are read together: neighbours, so that memory is read in runs of 4 * 8 amplitudes."""
+PADDED = SIZE + 16
+"""Length of a plane, so that equal places of several planes do not compete for a place in the cache."""
 PARTS = 8
 """Into how many fixed shares the blocks of a sweep are split, whatever the number of threads."""
 
@@ -68,8 +72,12 @@ class ColumnSweep:
     def triples(self) -> int:
         return -(-len(self.wires) // 3)
 
+    @property
+    def batch(self) -> int:
+        return min(BATCH, self.blocks)
+
     def parts(self) -> list[tuple[int, int]]:
-        edges = [self.blocks * k // PARTS for k in range(PARTS + 1)]
+        edges = [self.blocks // self.batch * k // PARTS * self.batch for k in range(PARTS + 1)]
         return [(a, b) for a, b in pairwise(edges) if a < b]
 
 
@@ -84,7 +92,7 @@ def column_sweeps(
     """Sweeps for a column on `wires`, after the permutation `pending`. `made` keeps tables that sweeps share."""
     number = dict(zip(wires, groups, strict=True))
     source = None if pending.is_identity else pending.inverse()
-    near = _near(register, pending)
+    near = () if source is None else _near(register, pending)
     rest = sorted(wires, key=lambda wire: (wire not in near, wire))
     count = max(1, -(-len(rest) // GATES))
     sweeps = []
@@ -219,12 +227,13 @@ def forward(
             tables.new_low,
             tables.new_bases,
             *part,
+            sweep.batch,
             flip,
             column.right_factors[number],
             column.left_factors[number],
             column.tangents[number],
             sweep.triples,
-            np.empty((2, SIZE)),
+            np.empty((2 * sweep.batch, PADDED)),
         )
 
     _each(work, sweep.parts(), pool)
@@ -260,12 +269,13 @@ def backward(
             tables.new_low,
             tables.new_bases,
             *part,
+            sweep.batch,
             flip,
             column.right_factors[number],
             column.left_factors[number],
             column.tangents[number],
             sweep.triples,
-            np.empty((4, SIZE)),
+            np.empty((4 * sweep.batch, PADDED)),
             same[own],
             other[own],
         )
