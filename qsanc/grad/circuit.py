@@ -126,11 +126,10 @@ class Circuits:
     independent: bool
     backs: dict[int, Back] = field(default_factory=dict)
 
-    def run(self, calls: Sequence[tuple[CircuitCall, bool]], values: list[Array], layout: Layout) -> None:
-        """Run these calls, all of them started before the first is waited for, and put their results into `values`."""
-        waiting = [(call, self._start(call, active, values, layout)) for call, active in calls]
-        for call, results in waiting:
-            call.deliver(results(), values, layout)
+    def run(self, calls: Sequence[tuple[CircuitCall, bool]], values: list[Array], layout: Layout) -> list[Results]:
+        """The results of these calls, all of them started before the first is waited for."""
+        waiting = [self._start(call, active, values, layout) for call, active in calls]
+        return [results() for results in waiting]
 
     def _start(self, call: CircuitCall, active: bool, values: list[Array], layout: Layout) -> Callable[[], Results]:
         executable = self.executables[call.module]

@@ -58,6 +58,16 @@ def lengths_from(lengths: Table, dims: Table, space: int, record: int, first: in
     return product
 
 
+BLOCK = 256
+"""Numbers whose exponentials are taken at once."""
+LOWEST, HIGHEST = -750.0, 710.0
+LOG_2 = 0.6931471805599453
+INVERSE_LOG_2 = 1.4426950408889634
+C3, C4, C5, C6 = 1 / 6, 1 / 24, 1 / 120, 1 / 720
+C7, C8, C9, C10 = 1 / 5040, 1 / 40320, 1 / 362880, 1 / 3628800
+C11, C12, C13 = 1 / 39916800, 1 / 479001600, 1 / 6227020800
+
+
 # element by element: y from x (and z); with `add` to what is there
 
 
@@ -95,11 +105,48 @@ def softplus_of(x: float) -> float:
 
 
 @helper(LIBRARY)
-def unary(what: int, y: Floats, x: Floats) -> None:
+def exponential(y: Floats, x: Floats, less: float, bits: Ints, powers: Floats) -> None:
+    """y = exp(x - less), to a few units in the last place; `bits` and `powers` are the same 2 `BLOCK` words.
+
+    With k = round(x / log 2) and r = x - k log 2, exp x = 2^k exp r, and |r| is so small that a polynomial gives exp r.
+    The power is a product of two that are numbers in all cases, and made from their bits. All of this is done for many
+    numbers at once, which the exponential of the C library is not.
+    """
+    for first in range(0, x.shape[0], BLOCK):
+        some, to = x[first : first + BLOCK], y[first : first + BLOCK]
+        for i in range(some.shape[0]):
+            value = some[i] - less
+            inside = min(max(value, LOWEST), HIGHEST) if value == value else 0.0
+            k = np.floor(inside * INVERSE_LOG_2 + 0.5)
+            r = inside - k * LOG_2
+            p = C13
+            p = p * r + C12
+            p = p * r + C11
+            p = p * r + C10
+            p = p * r + C9
+            p = p * r + C8
+            p = p * r + C7
+            p = p * r + C6
+            p = p * r + C5
+            p = p * r + C4
+            p = p * r + C3
+            p = p * r + 0.5
+            p = p * r + 1.0
+            to[i] = p * r + 1.0 if value == value else value
+            bits[i] = np.int32(k)
+        count = some.shape[0]
+        for i in range(count):
+            bits[BLOCK + i] = ((bits[i] - (bits[i] >> 1)) + 1023) << 52
+            bits[i] = ((bits[i] >> 1) + 1023) << 52
+        for i in range(count):
+            to[i] = to[i] * powers[i] * powers[BLOCK + i]
+
+
+@helper(LIBRARY)
+def unary(what: int, y: Floats, x: Floats, bits: Ints, powers: Floats) -> None:
     n = y.shape[0]
     if what == EXP:
-        for i in range(n):
-            y[i] = np.exp(x[i])
+        exponential(y, x, 0.0, bits, powers)
     elif what == LOG:
         for i in range(n):
             y[i] = np.log(x[i])
@@ -240,7 +287,7 @@ def sum_static_back(out: Floats, g: Floats, outer: int, axis: int, inner: int, d
 
 
 @helper(LIBRARY)
-def softmax_run(y: Floats, x: Floats, count: int, stride: int) -> None:
+def softmax_run(y: Floats, x: Floats, count: int, stride: int, bits: Ints, powers: Floats) -> None:
     """Softmax of x[0], x[stride], x[2 stride], ..., so many of them."""
     largest = -np.inf
     for a in range(count):
@@ -250,9 +297,14 @@ def softmax_run(y: Floats, x: Floats, count: int, stride: int) -> None:
     if largest == -np.inf:
         largest = 0.0
     total = 0.0
-    for a in range(count):
-        y[a * stride] = np.exp(x[a * stride] - largest)
-        total += y[a * stride]
+    if stride == 1:
+        exponential(y[:count], x[:count], largest, bits, powers)
+        for a in range(count):
+            total += y[a]
+    else:
+        for a in range(count):
+            y[a * stride] = np.exp(x[a * stride] - largest)
+            total += y[a * stride]
     if total == 0.0:
         total = 1.0
     for a in range(count):
@@ -314,9 +366,10 @@ def layernorm_back(
 @helper(LIBRARY)
 def gather(y: Floats, table: Floats, index: Ints, width: int) -> None:
     for k in range(index.shape[0]):
-        of = index[k] * width
-        for i in range(width):
-            y[k * width + i] = table[of + i]
+        if width == 1:
+            y[k] = table[index[k]]
+        else:
+            copy(y[k * width : (k + 1) * width], table[index[k] * width : (index[k] + 1) * width], 0)
 
 
 @helper(LIBRARY)
@@ -324,9 +377,10 @@ def gather_back(out: Floats, g: Floats, index: Ints, width: int, add: int) -> No
     if not add:
         zero(out)
     for k in range(index.shape[0]):
-        to = index[k] * width
-        for i in range(width):
-            out[to + i] += g[k * width + i]
+        if width == 1:
+            out[index[k]] += g[k]
+        else:
+            copy(out[index[k] * width : (index[k] + 1) * width], g[k * width : (k + 1) * width], 1)
 
 
 @helper(LIBRARY)
@@ -393,13 +447,7 @@ def product(y: Floats, x: Floats, z: Floats, a: int, k: int, b: int) -> None:
             y[i] = total
         return
     for i in range(a):
-        to = y[i * b : (i + 1) * b]
-        zero(to)
-        for m in range(k):
-            factor = x[i * k + m]
-            of = z[m * b : (m + 1) * b]
-            for j in range(b):
-                to[j] += factor * of[j]
+        weighted(y[i * b : (i + 1) * b], x[i * k : (i + 1) * k], 1, z, k, b, 0)
 
 
 @helper(LIBRARY)
@@ -449,28 +497,43 @@ def product_right(out: Floats, x: Floats, g: Floats, a: int, k: int, b: int) -> 
 
 
 @helper(LIBRARY)
-def attend(y: Floats, w: Floats, v: Floats, m: int, n: int, width: int) -> None:
-    for s in range(m):
-        to = y[s * width : (s + 1) * width]
-        row = w[s * n : (s + 1) * n]
-        zero(to)
-        whole = n - n % 4
-        for j in range(0, whole, 4):
-            combine(to, row[j], row[j + 1], row[j + 2], row[j + 3], v[j * width : (j + 4) * width], width)
-        for j in range(whole, n):
-            factor = row[j]
-            of = v[j * width : (j + 1) * width]
-            for i in range(width):
-                to[i] += factor * of[i]
+def weighted(out: Floats, w: Floats, step: int, rows: Floats, count: int, width: int, add: int) -> None:
+    """out = w[0] times the first of so many rows, w[step] times the second, ...; eight of them at a time."""
+    if not add:
+        zero(out)
+    at = 0
+    while at + 8 <= count:
+        some = rows[at * width : (at + 8) * width]
+        p = at * step
+        a, b, c, d = w[p], w[p + step], w[p + 2 * step], w[p + 3 * step]
+        p += 4 * step
+        e, f, g, h = w[p], w[p + step], w[p + 2 * step], w[p + 3 * step]
+        for i in range(width):
+            left = a * some[i] + b * some[i + width] + c * some[i + 2 * width] + d * some[i + 3 * width]
+            right = (
+                e * some[i + 4 * width] + f * some[i + 5 * width] + g * some[i + 6 * width] + h * some[i + 7 * width]
+            )
+            out[i] += left + right
+        at += 8
+    if at + 4 <= count:
+        some = rows[at * width : (at + 4) * width]
+        p = at * step
+        a, b, c, d = w[p], w[p + step], w[p + 2 * step], w[p + 3 * step]
+        for i in range(width):
+            out[i] += a * some[i] + b * some[i + width] + c * some[i + 2 * width] + d * some[i + 3 * width]
+        at += 4
+    while at < count:
+        factor = w[at * step]
+        one = rows[at * width : (at + 1) * width]
+        for i in range(width):
+            out[i] += factor * one[i]
+        at += 1
 
 
 @helper(LIBRARY)
-def combine(to: Floats, a: float, b: float, c: float, d: float, rows: Floats, width: int) -> None:
-    """to += a times the first of four rows, b times the second, ..."""
-    first, second = rows[:width], rows[width : 2 * width]
-    third, fourth = rows[2 * width : 3 * width], rows[3 * width : 4 * width]
-    for i in range(width):
-        to[i] += a * first[i] + b * second[i] + (c * third[i] + d * fourth[i])
+def attend(y: Floats, w: Floats, v: Floats, m: int, n: int, width: int) -> None:
+    for s in range(m):
+        weighted(y[s * width : (s + 1) * width], w[s * n : (s + 1) * n], 1, v, n, width, 0)
 
 
 @helper(LIBRARY)
@@ -480,36 +543,14 @@ def attend_weights(out: Floats, g: Floats, v: Floats, turned: Floats, m: int, n:
         for i in range(width):
             turned[i * n + j] = v[j * width + i]
     for s in range(m):
-        to = out[s * n : (s + 1) * n]
-        row = g[s * width : (s + 1) * width]
-        if not add:
-            zero(to)
-        whole = width - width % 4
-        for i in range(0, whole, 4):
-            combine(to, row[i], row[i + 1], row[i + 2], row[i + 3], turned[i * n : (i + 4) * n], n)
-        for i in range(whole, width):
-            factor = row[i]
-            of = turned[i * n : (i + 1) * n]
-            for j in range(n):
-                to[j] += factor * of[j]
+        weighted(out[s * n : (s + 1) * n], g[s * width : (s + 1) * width], 1, turned, width, n, add)
 
 
 @helper(LIBRARY)
 def attend_values(out: Floats, w: Floats, g: Floats, m: int, n: int, width: int, add: int) -> None:
     """out[j] = sum_s w[s, j] g[s]."""
     for j in range(n):
-        to = out[j * width : (j + 1) * width]
-        if not add:
-            zero(to)
-        whole = m - m % 4
-        for s in range(0, whole, 4):
-            at = s * n + j
-            combine(to, w[at], w[at + n], w[at + 2 * n], w[at + 3 * n], g[s * width : (s + 4) * width], width)
-        for s in range(whole, m):
-            factor = w[s * n + j]
-            of = g[s * width : (s + 1) * width]
-            for i in range(width):
-                to[i] += factor * of[i]
+        weighted(out[j * width : (j + 1) * width], w[j:], n, g, m, width, add)
 
 
 # rows of tokens: what one instruction does, record by record
@@ -518,6 +559,12 @@ def attend_values(out: Floats, w: Floats, g: Floats, m: int, n: int, width: int,
 @helper(LIBRARY)
 def repeat_row(y: Floats, x: Floats, first: int, last: int, width: int) -> None:
     """The rows first .. last - 1 of y are x, which is one row."""
+    if width == 1:
+        value = x[0]
+        to = y[first:last]
+        for k in range(last - first):
+            to[k] = value
+        return
     for k in range(first, last):
         to = y[k * width : (k + 1) * width]
         for i in range(width):
@@ -527,6 +574,13 @@ def repeat_row(y: Floats, x: Floats, first: int, last: int, width: int) -> None:
 @helper(LIBRARY)
 def add_rows(out: Floats, g: Floats, first: int, last: int, width: int) -> None:
     """out += the rows first .. last - 1 of g."""
+    if width == 1:
+        total = 0.0
+        of = g[first:last]
+        for k in range(last - first):
+            total += of[k]
+        out[0] += total
+        return
     for k in range(first, last):
         of = g[k * width : (k + 1) * width]
         for i in range(width):
@@ -658,6 +712,8 @@ def segment(
     of: int,
     mean: int,
     add: int,
+    bits: Ints,
+    powers: Floats,
 ) -> None:
     """What a reduction over tokens does in one segment, the rows first .. stop - 1; `of` is its number."""
     if what == SUM_TOKENS:
@@ -677,7 +733,14 @@ def segment(
                 to[i] = to[i] + value if add else value
     elif what == SOFTMAX_TOKENS:
         for i in range(width):
-            softmax_run(out[first * width + i : stop * width], x[first * width + i : stop * width], stop - first, width)
+            softmax_run(
+                out[first * width + i : stop * width],
+                x[first * width + i : stop * width],
+                stop - first,
+                width,
+                bits,
+                powers,
+            )
     elif what == SOFTMAX_TOKENS_BACK:
         for i in range(width):
             softmax_run_back(
@@ -759,6 +822,8 @@ def over_tokens(
     width: int,
     mean: int,
     add: int,
+    bits: Ints,
+    powers: Floats,
 ) -> None:
     """A reduction over the last run-time axis, segment by segment."""
     last = dims[space, dims.shape[1] - 1]
@@ -766,7 +831,7 @@ def over_tokens(
     for r in range(lengths.shape[1]):
         inner = lengths[dims[space, last - 1], r]
         for _ in range(lengths_from(lengths, dims, space, r, 0, last - 1)):
-            segment(what, out, g, x, y, at, at + inner, width, of, mean, add)
+            segment(what, out, g, x, y, at, at + inner, width, of, mean, add, bits, powers)
             at += inner
             of += 1
 
@@ -879,7 +944,10 @@ def over_pairs(
             right += n
 
 
-@native(LIBRARY, "void(i8[:,::1], i8, i8, f8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[:,::1], i8[:,::1])")
+@native(
+    LIBRARY,
+    "void(i8[:,::1], i8, i8, f8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[:,::1], i8[:,::1], i8[::1], f8[::1])",
+)
 def run(
     code: Table,
     first: int,
@@ -891,12 +959,15 @@ def run(
     counts: Ints,
     dims: Table,
     lengths: Table,
+    bits: Ints,
+    powers: Floats,
 ) -> None:
     """Do the instructions first .. stop - 1.
 
     Buffer b is `reals[begin[b]:][:sizes[b]]`, or a stretch of `ints`. Row space s has `counts[s]` rows; `dims[s]` are
     the numbers of the dims of a space that begins with `record`, with how many they are in its last column, and
-    `lengths[d, r]` is the length of dim d in record r.
+    `lengths[d, r]` is the length of dim d in record r. `bits` and `powers` are the same 2 `BLOCK` words, as ints and as
+    reals.
     """
     for number in range(first, stop):
         what, add, space, depth = code[number, 0], code[number, 1], code[number, 6], code[number, 7]
@@ -912,7 +983,7 @@ def run(
         elif what == NEG:
             neg(out, x, add)
         elif what <= ABS:
-            unary(what, out, x)
+            unary(what, out, x, bits, powers)
         elif what <= POW:
             binary(what, out, x, z, add)
         elif what <= POW_EXPONENT:
@@ -940,7 +1011,7 @@ def run(
             for k in range(count * p):
                 for i in range(t):
                     at = k * q * t + i
-                    softmax_run(out[at : (k + 1) * q * t], x[at : (k + 1) * q * t], q, t)
+                    softmax_run(out[at : (k + 1) * q * t], x[at : (k + 1) * q * t], q, t, bits, powers)
         elif what == SOFTMAX_BACK:
             for k in range(count * p):
                 for i in range(t):
@@ -951,7 +1022,9 @@ def run(
         elif what == LAYERNORM_BACK:
             layernorm_back(out, x, z, y, count * p, q, reals[begin[t]], add)
         elif what <= NORMALIZE_BACK:
-            over_tokens(what, out, x, z if what == NORMALIZE_BACK else x, y, lengths, dims, space, p, q, add)
+            over_tokens(
+                what, out, x, z if what == NORMALIZE_BACK else x, y, lengths, dims, space, p, q, add, bits, powers
+            )
         elif what == GATHER:
             gather(out, x, ints[begin[b] : begin[b] + sizes[b]], p)
         elif what == GATHER_BACK:

@@ -8,7 +8,7 @@ row. A reshape is no instruction: the value stands in the same buffer, and so do
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from qsanc.grad.program import (
     Check,
     Evaluate,
     EvaluateBack,
+    Group,
     Load,
     Native,
     Program,
@@ -54,8 +55,10 @@ def program_of(prepared: Prepared, seeds: Seeds) -> Program:
 
 
 @dataclass(slots=True)
-class _Buffer:
-    """Axes, whether it holds ints, the moments of first and last use, and the numbers of a constant."""
+class _Stretch:
+    """Memory for some buffers with equal axes: `many` of them, whether they hold ints, the moments of the first and of
+    the last use, and the numbers of a constant.
+    """
 
     rows: Rows
     width: int
@@ -63,6 +66,7 @@ class _Buffer:
     born: int
     last: int
     numbers: Floats | None = None
+    many: int = 1
 
 
 class _Lowering:
@@ -71,12 +75,16 @@ class _Lowering:
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
         self.now = 0
-        self.buffers: list[_Buffer] = []
+        self.stretches: list[_Stretch] = []
+        self.buffers: list[tuple[_Stretch, int]] = []
         self.code: list[list[int]] = []
         self.spaces: dict[Rows, int] = {(): 0}
         self.actions: list[Action] = []
         self.flushed = 0
         self.home: dict[int, int] = {}
+        self.groups: dict[int, tuple[Group, ...]] = {}
+        self.blocks: dict[int, tuple[int, int]] = {}
+        self.bar_blocks: dict[int, int] = {}
         self.ints: dict[int, int] = {}
         self.loads: list[Load] = []
         self.made_by: dict[int, tuple[int, list[Load]]] = {}
@@ -84,7 +92,6 @@ class _Lowering:
         self.numbers: dict[float, int] = {}
         self.early: set[int] = set()
         self.inside: set[int] = set()
-        self.slot_of: list[int] = []
         self.constant(0.0)
         for number, array in prepared.constants:
             if prepared.types[number].kind == "real":
@@ -94,8 +101,16 @@ class _Lowering:
 
     def _buffer(self, rows: Rows, size: int, *, whole: bool = False, numbers: Floats | None = None) -> int:
         self.space(rows)
-        self.buffers.append(_Buffer(rows, size, whole, self.now, self.now, numbers=numbers))
+        self.stretches.append(_Stretch(rows, size, whole, self.now, self.now, numbers))
+        self.buffers.append((self.stretches[-1], 0))
         return len(self.buffers) - 1
+
+    def _block(self, kind: Type, many: int) -> int:
+        """Buffers one after the other; the number of the first."""
+        self.space(kind.rows)
+        self.stretches.append(_Stretch(kind.rows, width(kind), False, self.now, self.now, many=many))
+        self.buffers.extend((self.stretches[-1], rank) for rank in range(many))
+        return len(self.buffers) - many
 
     def space(self, rows: Rows) -> int:
         return self.spaces.setdefault(rows, len(self.spaces))
@@ -125,8 +140,8 @@ class _Lowering:
     def _loaded(self, number: int, kind: Type, *, whole: bool) -> int:
         buffer = self._buffer(kind.rows, width(kind), whole=whole)
         born, loads = self.made_by.get(number, (0, self.loads))
-        self.buffers[buffer].born = born
-        loads.append(Load(number, buffer))
+        self.buffers[buffer][0].born = born
+        loads.append(Load(number, buffer, whole))
         return buffer
 
     def target(self, number: int) -> tuple[int, int]:
@@ -134,9 +149,18 @@ class _Lowering:
         home = self.real(number)
         add = home in self.bars
         if not add:
-            kind = self.prepared.types[number]
-            self.bars[home] = self._buffer(kind.rows, width(kind))
+            self.bars[home] = self._new_bar(home, self.prepared.types[number])
         return self.bars[home], int(add)
+
+    def _new_bar(self, home: int, kind: Type) -> int:
+        """A buffer for a cotangent; those of results that stand together stand together, too."""
+        if home not in self.blocks:
+            return self._buffer(kind.rows, width(kind))
+        first, many = self.blocks[home]
+        if first not in self.bar_blocks:
+            stretch = self.buffers[home][0]
+            self.bar_blocks[first] = self._block(Type("real", (*stretch.rows, stretch.width)), many)
+        return self.bar_blocks[first] + home - first
 
     def bar(self, number: int) -> int | None:
         home = self.home.get(number)
@@ -162,7 +186,7 @@ class _Lowering:
 
     def touch(self, *buffers: int) -> None:
         for buffer in buffers:
-            self.buffers[buffer].last = self.now
+            self.buffers[buffer][0].last = self.now
         self.now += 1
 
     def act(self, action: Action) -> None:
@@ -179,7 +203,7 @@ class _Lowering:
         if number not in self.inside:
             return Read(number, None)
         buffer = self.home[number]
-        self.buffers[buffer].last = self.now
+        self.buffers[buffer][0].last = self.now
         return Read(number, buffer)
 
     # the pass
@@ -209,7 +233,7 @@ class _Lowering:
             bar = self.bar(number)
             gradients.append((name, number, bar))
             if bar is not None:
-                self.buffers[bar].last = self.now
+                self.buffers[bar][0].last = self.now
         return self._finish(early, checks, ends, tuple(gradients))
 
     def _early(self) -> tuple[Step, ...]:
@@ -265,11 +289,26 @@ class _Lowering:
         self.now += 1
 
     def _ask(self, calls: tuple[tuple[CircuitCall, bool], ...]) -> None:
-        loads: list[Load] = []
         numbers = dict.fromkeys(number for call, _ in calls for number in call.inputs)
         reads = tuple(self.read(number) for number in numbers)
-        self.act(Ask(calls, reads, loads))
-        self._made(tuple(asked.value for call, _ in calls for asked in call.asked), loads)
+        self.act(Ask(calls, reads, tuple(self._grouped(call) for call, _ in calls)))
+        self.now += 1
+
+    def _grouped(self, call: CircuitCall) -> tuple[Group, ...]:
+        """The results of a call by type, each group with buffers of its own."""
+        alike: dict[Type, list[int]] = {}
+        for place, asked in enumerate(call.asked):
+            alike.setdefault(asked.type, []).append(place)
+        groups = []
+        for kind, places in alike.items():
+            first = self._block(kind, len(places))
+            groups.append(Group(tuple(places), tuple(call.asked[place].result for place in places), first, kind))
+            for rank, place in enumerate(places):
+                self.home[call.asked[place].value] = first + rank
+                self.inside.add(call.asked[place].value)
+                self.blocks[first + rank] = (first, len(places))
+        self.groups[call.key] = tuple(groups)
+        return tuple(groups)
 
     def _seed(self, seeds: Seeds) -> None:
         wanted = dict(self.prepared.wanted)
@@ -291,12 +330,17 @@ class _Lowering:
         return new, lambda: self.emit(k.COPY, bar, new, add=1)
 
     def _ask_back(self, call: CircuitCall) -> None:
-        given = [(asked, self.bar(asked.value)) for asked in call.asked]
-        cotangents = tuple((asked, bar) for asked, bar in given if bar is not None)
+        cotangents = []
+        for group in self.groups[call.key]:
+            if group.first in self.bar_blocks:
+                many = range(len(group.places))
+                present = tuple(rank for rank in many if group.first + rank in self.bars)
+                bars = replace(group, first=self.bar_blocks[group.first])
+                cotangents.append((bars, present))
         if cotangents:
             into, finish = self._all_into(call.inputs[:2])
-            self.act(AskBack(call, cotangents, into))
-            self.touch(*(bar for _, bar in cotangents), *(buffer for buffer in into if buffer is not None))
+            self.act(AskBack(call, tuple(cotangents), into))
+            self.touch(*(bars.first for bars, _ in cotangents), *(buffer for buffer in into if buffer is not None))
             for end in finish:
                 end()
 
@@ -338,7 +382,7 @@ class _Lowering:
         outputs: tuple[tuple[str, Read], ...],
         gradients: tuple[tuple[str, int, int | None], ...],
     ) -> Program:
-        slots = self._slots()
+        slots, slot_of = self._slots()
         order = sorted(range(len(slots)), key=lambda slot: (slots[slot].whole, slots[slot].numbers is None))
         rank = {slot: place for place, slot in enumerate(order)}
         dims, places = dims_of(self.spaces)
@@ -356,39 +400,39 @@ class _Lowering:
             dims=dims,
             places=places,
             constants=_padded([numbers for numbers in constants if numbers is not None]),
-            slots=np.array([rank[slot] for slot in self.slot_of], dtype=np.int64),
+            slots=np.array([rank[slot_of[id(stretch)]] for stretch, _ in self.buffers], dtype=np.int64),
+            ranks=np.array([place for _, place in self.buffers], dtype=np.int64),
             slot_spaces=np.array([self.spaces[slots[slot].rows] for slot in order], dtype=np.int64),
-            slot_widths=np.array([slots[slot].width for slot in order], dtype=np.int64),
-            buffer_spaces=np.array([self.spaces[buffer.rows] for buffer in self.buffers], dtype=np.int64),
-            buffer_widths=np.array([buffer.width for buffer in self.buffers], dtype=np.int64),
+            slot_widths=np.array([slots[slot].width * slots[slot].many for slot in order], dtype=np.int64),
+            buffer_spaces=np.array([self.spaces[stretch.rows] for stretch, _ in self.buffers], dtype=np.int64),
+            buffer_widths=np.array([stretch.width for stretch, _ in self.buffers], dtype=np.int64),
             real_slots=sum(not slot.whole for slot in slots),
         )
 
-    def _slots(self) -> list[_Buffer]:
-        """One buffer for each slot; `slot_of` says which slot each buffer is in.
+    def _slots(self) -> tuple[list[_Stretch], dict[int, int]]:
+        """A stretch for each slot, and the slot of each stretch, by identity.
 
-        Buffers are taken in the order in which they come into use. A slot is free again after the last use of the
-        buffer in it, for a buffer with the same axes; constants keep theirs.
+        Stretches are taken in the order in which they come into use. A slot is free again after the last use of what is
+        in it, for a stretch with the same axes; constants keep theirs.
         """
-        slots: list[_Buffer] = []
+        slots: list[_Stretch] = []
         busy_until: list[int] = []
         alike: dict[tuple[bool, Rows, int], list[int]] = {}
-        self.slot_of = [0] * len(self.buffers)
-        for number in sorted(range(len(self.buffers)), key=lambda number: self.buffers[number].born):
-            buffer = self.buffers[number]
-            same = alike.setdefault((buffer.whole, buffer.rows, buffer.width), [])
-            free = [slot for slot in same if busy_until[slot] < buffer.born]
-            if free and buffer.numbers is None:
+        slot_of: dict[int, int] = {}
+        for stretch in sorted(self.stretches, key=lambda stretch: stretch.born):
+            same = alike.setdefault((stretch.whole, stretch.rows, stretch.width * stretch.many), [])
+            free = [slot for slot in same if busy_until[slot] < stretch.born]
+            if free and stretch.numbers is None:
                 slot = free[-1]
-                busy_until[slot] = buffer.last
+                busy_until[slot] = stretch.last
             else:
                 slot = len(slots)
-                slots.append(buffer)
-                busy_until.append(buffer.last)
-                if buffer.numbers is None:
+                slots.append(stretch)
+                busy_until.append(stretch.last)
+                if stretch.numbers is None:
                     same.append(slot)
-            self.slot_of[number] = slot
-        return slots
+            slot_of[id(stretch)] = slot
+        return slots, slot_of
 
 
 def _padded(arrays: Sequence[Floats]) -> Floats:

@@ -4,8 +4,9 @@
     loads      what comes from outside is copied to where the kernel finds it
     actions    instructions, circuits, operations that the kernel does not know; then the same backwards
 
-Buffers are stretches of one array. Those that are never in use at the same time, with equal axes, share a *slot*; where
-slots begin follows from the rows of the batch.
+Buffers stand in *stretches* of one array: most of them alone, the results of a circuit one after the other. Stretches
+that are never in use at the same time, with equal axes, share a *slot*. Where slots begin follows from the rows of the
+batch.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from qsanc.grad.circuit import Asked, CircuitCall, Circuits
+from qsanc.grad.circuit import CircuitCall, Circuits
+from qsanc.grad.kernels import BLOCK
 from qsanc.grad.prepared import Prepared, Step
 from qsanc.grad.run import Bars, Values, accumulate, run_step
 from qsanc.ir.layout import RECORD, Ints, Layout, Rows
 from qsanc.ir.model import Type
-from qsanc.ir.ops import Array, array_shape
+from qsanc.ir.ops import Array
 from qsanc.ir.ops.lookup import expect_inside
 from qsanc.target import Floats
 
@@ -34,10 +36,11 @@ LINE = 8
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Copy a value from outside into its buffer."""
+    """Copy a value from outside into its buffer, which holds ints if `whole`."""
 
     number: int
     buffer: int
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,9 @@ class Action(Protocol):
 class Program:
     """Instructions, and all else that a run does, in order; see `qsanc.grad.lower`.
 
-    Real buffers come before those of ints. `slots`, `rows` and `widths` say, by buffer, which slot it is in, its row
-    space and the numbers it has for each row; `real_slots` slots hold reals. Constants stand in the first slots, and
-    `constants` are all the numbers there.
+    `slots`, `ranks`, `buffer_spaces` and `buffer_widths` say, by buffer, which slot it is in, how many buffers of its
+    size are before it there, its row space, and the numbers it has for each row. The first `real_slots` slots hold
+    reals, the others ints. Constants stand in the first of them, and `constants` are all the numbers there.
     """
 
     prepared: Prepared
@@ -82,12 +85,13 @@ class Program:
     places: Ints
     constants: Floats
     slots: Ints
+    ranks: Ints
     slot_spaces: Ints
     slot_widths: Ints
     buffer_spaces: Ints
     buffer_widths: Ints
     real_slots: int
-    arenas: list[tuple[Floats, Ints]] = field(default_factory=list)
+    arenas: list[Arena] = field(default_factory=list)
 
     def run(
         self,
@@ -107,12 +111,25 @@ class Program:
         frame = Frame(self, kernel, values, layout, circuits, cotangents)
         try:
             for load in self.loads:
-                frame.load(values[load.number], load.buffer)
+                frame.load(values[load.number], load.buffer, whole=load.whole)
             for action in self.actions:
                 action.run(frame)
             return frame.outputs(), frame.gradients()
         finally:
             self.arenas.append(frame.arena)
+
+
+class Arena:
+    """The memory of a run: reals, ints, and the words that exponentials are made in, as ints and as reals."""
+
+    __slots__ = ("bits", "ints", "powers", "reals")
+
+    def __init__(self, reals: int, ints: int, constants: Floats) -> None:
+        self.reals = np.empty(reals)
+        self.ints = np.empty(ints, dtype=np.int64)
+        self.bits = np.empty(2 * BLOCK, dtype=np.int64)
+        self.powers = self.bits.view(np.float64)
+        self.reals[: len(constants)] = constants
 
 
 class Frame:
@@ -130,50 +147,60 @@ class Frame:
         self.program, self.kernel, self.values, self.layout = program, kernel, values, layout
         self.circuits, self.cotangents = circuits, cotangents
         self.bars: Bars = [None] * len(program.prepared.types)
-        self.counts = np.array([layout.count(rows) for rows in program.spaces], dtype=np.int64)
-        sizes = self.counts[program.slot_spaces] * program.slot_widths
-        room = (sizes + (LINE - 1)) & -LINE
-        begin = np.cumsum(room) - room
-        reals = int(begin[program.real_slots]) if program.real_slots < len(begin) else int(room.sum())
+        numbers = [layout.count(rows) for rows in program.spaces]
+        self.rows = dict(zip(program.spaces, numbers, strict=True))
+        self.counts = np.array(numbers, dtype=np.int64)
+        room = (self.counts[program.slot_spaces] * program.slot_widths + (LINE - 1)) & -LINE
+        ends = np.cumsum(room)
+        begin = ends - room
+        reals = int(ends[program.real_slots - 1])
         begin[program.real_slots :] -= reals
-        ints = int(room[program.real_slots :].sum())
         self.sizes = self.counts[program.buffer_spaces] * program.buffer_widths
-        self.begin = begin[program.slots]
+        self.begin = begin[program.slots] + program.ranks * self.sizes
         self.starts, self.lengths_of = self.begin.tolist(), self.sizes.tolist()
-        self.lengths = (
-            np.stack([layout.lengths[dim] for dim in program.dims])
-            if program.dims
-            else np.zeros((0, layout.records), dtype=np.int64)
-        )
-        self.arena = self._arena(reals, ints)
+        self.lengths = np.array([layout.lengths[dim] for dim in program.dims], dtype=np.int64)
+        self.lengths = self.lengths.reshape(len(program.dims), layout.records)
+        self.arena = self._arena(reals, int(ends[-1]) - reals)
 
-    def _arena(self, reals: int, ints: int) -> tuple[Floats, Ints]:
-        program = self.program
+    def _arena(self, reals: int, ints: int) -> Arena:
         try:
-            arena = program.arenas.pop()
+            arena = self.program.arenas.pop()
         except IndexError:
-            arena = np.empty(0), np.empty(0, dtype=np.int64)
-        if len(arena[0]) < reals or len(arena[1]) < ints:
+            arena = None
+        if arena is None or len(arena.reals) < reals or len(arena.ints) < ints:
             # with a margin, so that batches of nearly equal sizes do not take new memory every time
-            arena = np.empty(reals + reals // 4 + LINE), np.empty(ints + ints // 4, dtype=np.int64)
-            arena[0][: len(program.constants)] = program.constants
+            arena = Arena(reals + reals // 4, ints + ints // 4, self.program.constants)
         return arena
 
     def native(self, first: int, stop: int) -> None:
-        program, (reals, ints) = self.program, self.arena
+        program, arena = self.program, self.arena
         self.kernel(
-            program.code, first, stop, reals, ints, self.begin, self.sizes, self.counts, program.places, self.lengths
+            program.code,
+            first,
+            stop,
+            arena.reals,
+            arena.ints,
+            self.begin,
+            self.sizes,
+            self.counts,
+            program.places,
+            self.lengths,
+            arena.bits,
+            arena.powers,
         )
 
-    def load(self, array: Array, buffer: int) -> None:
+    def load(self, array: Array, buffer: int, *, whole: bool = False) -> None:
         start = self.starts[buffer]
-        memory = self.arena[0] if self.program.slots[buffer] < self.program.real_slots else self.arena[1]
+        memory = self.arena.ints if whole else self.arena.reals
         memory[start : start + self.lengths_of[buffer]] = array.reshape(-1)
 
     def view(self, buffer: int, kind: Type) -> Array:
         """The value in a buffer, where it stands."""
         start = self.starts[buffer]
-        return self.arena[0][start : start + self.lengths_of[buffer]].reshape(array_shape(kind, self.layout))
+        return self.arena.reals[start : start + self.lengths_of[buffer]].reshape(self.shape(kind))
+
+    def shape(self, kind: Type) -> tuple[int, ...]:
+        return (self.rows[kind.rows], *kind.static) if kind.rows else kind.static
 
     def fetch(self, reads: Iterable[Read]) -> None:
         """Put values where outside finds them: copies, because buffers are used again."""
@@ -197,7 +224,7 @@ class Frame:
             outside, kind = self.bars[number], self.program.prepared.types[number]
             inside = None if buffer is None else self.view(buffer, kind)
             if outside is None:
-                found[name] = np.zeros(array_shape(kind, self.layout)) if inside is None else inside.copy()
+                found[name] = np.zeros(self.shape(kind)) if inside is None else inside.copy()
             else:
                 found[name] = np.asarray(outside) if inside is None else outside + inside
         return found
@@ -226,22 +253,38 @@ class Evaluate:
         frame.fetch(self.reads)
         run_step(self.step, frame.values, frame.layout)
         for load in self.loads:
-            frame.load(frame.values[load.number], load.buffer)
+            frame.load(frame.values[load.number], load.buffer, whole=load.whole)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Results of one call of a circuit, of one type each, whose buffers follow one another from `first` on.
+
+    `places` says which of the call's results they are, `results` which of the module's.
+    """
+
+    places: tuple[int, ...]
+    results: tuple[int, ...]
+    first: int
+    type: Type
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Circuits."""
+    """Circuits, and what becomes of the results of each."""
 
     calls: tuple[tuple[CircuitCall, bool], ...]
     reads: tuple[Read, ...]
-    loads: list[Load]
+    groups: tuple[tuple[Group, ...], ...]
 
     def run(self, frame: Frame) -> None:
         frame.fetch(self.reads)
-        frame.circuits.run(self.calls, frame.values, frame.layout)
-        for load in self.loads:
-            frame.load(frame.values[load.number], load.buffer)
+        found = frame.circuits.run(self.calls, frame.values, frame.layout)
+        for groups, results in zip(self.groups, found, strict=True):
+            for group in groups:
+                start, many = frame.starts[group.first], frame.lengths_of[group.first] * len(group.places)
+                parts = [results.estimates[place].value.reshape(-1) for place in group.places]
+                np.concatenate(parts, out=frame.arena.reals[start : start + many])
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,18 +303,23 @@ class Seed:
 class AskBack:
     """The way back through a circuit: from the cotangents of its results to those of its slots.
 
-    `into` are the buffers for the cotangents of both inputs; None for a value outside.
+    Of each group, now with the buffers of cotangents, those are given that are present, by place in the group. `into`
+    are the buffers for the cotangents of both inputs; None for a value outside.
     """
 
     call: CircuitCall
-    cotangents: tuple[tuple[Asked, int], ...]
+    cotangents: tuple[tuple[Group, tuple[int, ...]], ...]
     into: tuple[int | None, ...]
 
     def run(self, frame: Frame) -> None:
         given = {}
-        for asked, buffer in self.cotangents:
-            rows = frame.layout.count(asked.type.rows)
-            given[asked.result] = frame.view(buffer, asked.type).copy().reshape(rows, *asked.type.static)
+        for group, present in self.cotangents:
+            start, size = frame.starts[group.first], frame.lengths_of[group.first]
+            many = len(group.places)
+            shape = (many, frame.rows[group.type.rows], *group.type.static)
+            block = frame.arena.reals[start : start + many * size].reshape(shape).copy()
+            for place in present:
+                given[group.results[place]] = block[place]
         gradient = frame.circuits.backs[self.call.key](given)
         _deliver(frame, self.call.inputs[0], gradient.shared, self.into[0])
         _deliver(frame, self.call.inputs[1], gradient.items, self.into[1])
@@ -297,7 +345,7 @@ class EvaluateBack:
 def _deliver(frame: Frame, number: int, bar: Array, buffer: int | None) -> None:
     if buffer is None:
         kind = frame.program.prepared.types[number]
-        accumulate(frame.bars, number, bar.reshape(array_shape(kind, frame.layout)))
+        accumulate(frame.bars, number, bar.reshape(frame.shape(kind)))
     else:
         frame.load(bar, buffer)
 

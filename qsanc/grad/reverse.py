@@ -99,7 +99,8 @@ def _forward(prepared: Prepared, values: Values, layout: Layout, circuits: Circu
             if not keep:
                 for number in step.dead:
                     values[number] = ABSENT
-        circuits.run(level.calls, values, layout)
+        for (call, _), results in zip(level.calls, circuits.run(level.calls, values, layout), strict=True):
+            call.deliver(results, values, layout)
     return layout
 
 
