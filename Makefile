@@ -1,4 +1,4 @@
-# make demo | test | check | faults | golden | clean        needs Python 3.11 to 3.13 and make, nothing else
+# make demo | test | check | faults | golden | bench | bench-peers | clean        needs Python 3.11 to 3.13 and make, nothing else
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
@@ -6,9 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 DEMO := runs/demo
+PEERS := .venv-peers
+PEERS_READY := $(PEERS)/.installed
+BENCH ?=
 
 MAKEFLAGS += --no-print-directory
-.PHONY: demo test check faults golden clean
+.PHONY: demo test check faults golden bench bench-peers clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml
@@ -38,5 +41,17 @@ faults: $(READY)
 golden: $(READY)
 	@$(BIN)/python -m pytest -q --update-golden
 
+bench: $(READY)
+	@$(BIN)/python -m benchmarks.everything $(BENCH) --out runs/bench
+
+$(PEERS_READY): pyproject.toml benchmarks/peers.txt
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@echo "installing qsanc and its peers into $(PEERS)"
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[fast]' -r benchmarks/peers.txt
+	@touch $@
+
+bench-peers: $(PEERS_READY)
+	@$(PEERS)/bin/python -m benchmarks.everything --peers $(BENCH)
+
 clean:
-	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -49,7 +49,7 @@ class EpochEngine:
             template(t, n)
             return [qml.expval(pauli(i)) for pauli in (qml.Z, qml.X, qml.Y) for i in range(n)]
 
-        encoded, one, all_values = (
+        encoded, one, every_value = (
             qml.QNode(circuit, device, interface="jax", diff_method="backprop")
             for circuit in (encoder, single, several)
         )
@@ -61,7 +61,7 @@ class EpochEngine:
             for layer in range(layers):
                 state = encoded(rows)
                 found = [one(state, parameters[name][layer]) for name in ("tq", "tk")]
-                found += all_values(state, parameters["tv"][layer])
+                found += every_value(state, parameters["tv"][layer])
                 every = jnp.stack(found, -1)[batch["slots" if layer else "inverse"]]
                 query, key, value = every[..., 0], every[..., 1], every[..., 2:]
                 score = jnp.exp(-((query[:, :, None] - key[:, None, :]) ** 2)) * mask[:, None, :]

@@ -126,12 +126,8 @@ def epoch(
     if length is not None:
         numbers = [np.resize(sentence, length) for sentence in numbers]
     generator = np.random.default_rng(0)
-    shapes: dict[str, tuple[int, ...]] = {
-        "emb": (vocabulary, 3, n),
-        "tq": (layers, 3, n),
-        "tk": (layers, 3, n),
-        "tv": (layers, 3, n),
-    }
+    shapes: dict[str, tuple[int, ...]] = {"emb": (vocabulary, 3, n)}
+    shapes |= {name: (layers, 3, n) for name in ("tq", "tk", "tv")}
     shapes |= {"w": (3 * n,), "b": ()}
     parameters = {name: np.asarray(generator.normal(0.0, 0.3, shape)) for name, shape in shapes.items()}
     source = "drawn" if data is None else "file"
