@@ -24,7 +24,7 @@ from qsanc.grad.prepared import Prepared, Step
 from qsanc.grad.run import Bars, Values, accumulate, run_step
 from qsanc.ir.layout import RECORD, Ints, Layout, Rows
 from qsanc.ir.model import Type
-from qsanc.ir.ops import Array
+from qsanc.ir.ops import Array, array_shape
 from qsanc.ir.ops.lookup import expect_inside
 from qsanc.target import Floats
 
@@ -200,6 +200,8 @@ class Frame:
         return self.arena.reals[start : start + self.lengths_of[buffer]].reshape(self.shape(kind))
 
     def shape(self, kind: Type) -> tuple[int, ...]:
+        if kind.rows not in self.rows:
+            return array_shape(kind, self.layout)
         return (self.rows[kind.rows], *kind.static) if kind.rows else kind.static
 
     def fetch(self, reads: Iterable[Read]) -> None:
