@@ -9,8 +9,6 @@ columns by these.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -21,8 +19,9 @@ from qsanc_numpy import large_native, large_numpy
 from qsanc_numpy.large_fuse import Array, Diagonal, Fused, Linear, Matrix, Operation, Piece, fuse, small_matrices
 from qsanc_numpy.large_kernels import LIBRARY, WIRES
 from qsanc_numpy.large_layout import Affine
-from qsanc_numpy.large_native import Column, ColumnSweep, Kernels, Tables, column_sweeps
+from qsanc_numpy.large_native import Column, ColumnSweep, Kernels, Space, Tables, column_sweeps
 from qsanc_numpy.large_numpy import BLOCK, GROUP, Scratch, Sweep, sweeps_of
+from qsanc_numpy.large_workers import Workers
 
 __all__ = ["LIBRARY", "Diagonal", "Kernels", "LargePlan", "Linear", "Matrix", "Operation", "prepare"]
 
@@ -74,19 +73,20 @@ class LargePlan:
         products = _products(route, matrices, state.dtype)
         column = _column(route.ahead, products, backwards=False)
         scratch = Scratch([v for v in route.ahead if isinstance(v, Sweep)], state.dtype, 2, threads)
+        space = Space(1, threads if column else 0)
         spare: Array | None = None
         number = 0
-        with _pool(threads) as pool:
+        with Workers(threads) as workers:
             for visit in route.ahead:
                 target = state
                 if visit.source is not None:
                     target = np.empty_like(state) if spare is None else spare
                 if isinstance(visit, Sweep):
-                    large_numpy.forward(visit, products, state, target, scratch, pool)
+                    large_numpy.forward(visit, products, state, target, scratch, workers)
                 else:
                     assert kernels is not None
                     assert column is not None
-                    large_native.forward(kernels, visit, column, number, state, target, pool)
+                    large_native.forward(kernels, visit, column, number, state, target, space, workers)
                     number += 1
                 if target is not state:
                     state, spare = target, state
@@ -122,22 +122,23 @@ class LargePlan:
         products = _products(route, matrices, ket.dtype)
         column = _column(route.back, products, backwards=True)
         scratch = Scratch([v for v in route.back if isinstance(v, Sweep)], ket.dtype, 4, threads)
+        space = Space(2, threads if column else 0)
         read = frozenset(k for k, group in enumerate(route.groups) if group.indices & wanted)
         reduced: dict[int, Array] = {}
         states, spare = (ket, bra), None
         del ket, bra
         number = 0
-        with _pool(threads) as pool:
+        with Workers(threads) as workers:
             for visit in route.back:
                 target = states
                 if visit.source is not None:
                     target = (np.empty_like(states[0]), np.empty_like(states[1])) if spare is None else spare
                 if isinstance(visit, Sweep):
-                    reduced.update(large_numpy.backward(visit, products, states, target, read, scratch, pool))
+                    reduced.update(large_numpy.backward(visit, products, states, target, read, scratch, workers))
                 else:
                     assert kernels is not None
                     assert column is not None
-                    each = large_native.backward(kernels, visit, column, number, states, target, pool)
+                    each = large_native.backward(kernels, visit, column, number, states, target, space, workers)
                     reduced.update(zip(visit.groups, each, strict=False))
                     number += 1
                 if target is not states:
@@ -259,10 +260,6 @@ def _products(route: Route, matrices: Sequence[Array], dtype: np.dtype[np.inexac
             raise CompilerBug("a real state and a matrix that is not real")
         products = [product.real for product in products]
     return [np.ascontiguousarray(product, dtype) for product in products]
-
-
-def _pool(threads: int) -> AbstractContextManager[ThreadPoolExecutor | None]:
-    return ThreadPoolExecutor(threads) if threads > 1 else nullcontext()
 
 
 def _split(state: Array) -> list[Array]:

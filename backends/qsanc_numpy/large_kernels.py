@@ -152,46 +152,46 @@ def turn_512(x: Floats, t0: float, t1: float, t2: float) -> None:
 
 
 @helper(LIBRARY)
-def overlaps(kr: Floats, ki: Floats, br: Floats, bi: Floats, s: int, sums: Floats2, first: int) -> None:
-    """Sums over the pairs of the three wires at strides s, 2 s and 4 s: bra[0] ket[1] and bra[1] ket[0] of each."""
+def overlaps_8(kr: Floats, ki: Floats, br: Floats, bi: Floats, sums: Floats2) -> None:
+    """Sums over the pairs of the three wires at strides 8, 16 and 32: bra[0] ket[1] and bra[1] ket[0] of each."""
     p0 = q0 = r0 = v0 = 0.0
     p1 = q1 = r1 = v1 = 0.0
     p2 = q2 = r2 = v2 = 0.0
-    for base in range(0, SIZE, 8 * s):
-        for i in range(s):
+    for base in range(0, SIZE, 64):
+        for i in range(8):
             j = base + i
             a0 = kr[j]
             b0 = ki[j]
             c0 = br[j]
             d0 = bi[j]
-            a1 = kr[j + s]
-            b1 = ki[j + s]
-            c1 = br[j + s]
-            d1 = bi[j + s]
-            a2 = kr[j + 2 * s]
-            b2 = ki[j + 2 * s]
-            c2 = br[j + 2 * s]
-            d2 = bi[j + 2 * s]
-            a3 = kr[j + 3 * s]
-            b3 = ki[j + 3 * s]
-            c3 = br[j + 3 * s]
-            d3 = bi[j + 3 * s]
-            a4 = kr[j + 4 * s]
-            b4 = ki[j + 4 * s]
-            c4 = br[j + 4 * s]
-            d4 = bi[j + 4 * s]
-            a5 = kr[j + 5 * s]
-            b5 = ki[j + 5 * s]
-            c5 = br[j + 5 * s]
-            d5 = bi[j + 5 * s]
-            a6 = kr[j + 6 * s]
-            b6 = ki[j + 6 * s]
-            c6 = br[j + 6 * s]
-            d6 = bi[j + 6 * s]
-            a7 = kr[j + 7 * s]
-            b7 = ki[j + 7 * s]
-            c7 = br[j + 7 * s]
-            d7 = bi[j + 7 * s]
+            a1 = kr[j + 8]
+            b1 = ki[j + 8]
+            c1 = br[j + 8]
+            d1 = bi[j + 8]
+            a2 = kr[j + 16]
+            b2 = ki[j + 16]
+            c2 = br[j + 16]
+            d2 = bi[j + 16]
+            a3 = kr[j + 24]
+            b3 = ki[j + 24]
+            c3 = br[j + 24]
+            d3 = bi[j + 24]
+            a4 = kr[j + 32]
+            b4 = ki[j + 32]
+            c4 = br[j + 32]
+            d4 = bi[j + 32]
+            a5 = kr[j + 40]
+            b5 = ki[j + 40]
+            c5 = br[j + 40]
+            d5 = bi[j + 40]
+            a6 = kr[j + 48]
+            b6 = ki[j + 48]
+            c6 = br[j + 48]
+            d6 = bi[j + 48]
+            a7 = kr[j + 56]
+            b7 = ki[j + 56]
+            c7 = br[j + 56]
+            d7 = bi[j + 56]
             p0 += c0 * a1 - d0 * b1
             q0 += c0 * b1 + d0 * a1
             r0 += c1 * a0 - d1 * b0
@@ -240,18 +240,36 @@ def overlaps(kr: Floats, ki: Floats, br: Floats, bi: Floats, s: int, sums: Float
             q2 += c3 * b7 + d3 * a7
             r2 += c7 * a3 - d7 * b3
             v2 += c7 * b3 + d7 * a3
-    sums[first, 0] += p0
-    sums[first, 1] += q0
-    sums[first, 2] += r0
-    sums[first, 3] += v0
-    sums[first + 1, 0] += p1
-    sums[first + 1, 1] += q1
-    sums[first + 1, 2] += r1
-    sums[first + 1, 3] += v1
-    sums[first + 2, 0] += p2
-    sums[first + 2, 1] += q2
-    sums[first + 2, 2] += r2
-    sums[first + 2, 3] += v2
+    sums[0, 0] += p0
+    sums[0, 1] += q0
+    sums[0, 2] += r0
+    sums[0, 3] += v0
+    sums[1, 0] += p1
+    sums[1, 1] += q1
+    sums[1, 2] += r1
+    sums[1, 3] += v1
+    sums[2, 0] += p2
+    sums[2, 1] += q2
+    sums[2, 2] += r2
+    sums[2, 3] += v2
+
+
+@helper(LIBRARY)
+def overlaps(kr: Floats, ki: Floats, br: Floats, bi: Floats, stride: int, sums: Floats2, gate: int) -> None:
+    """The same for one wire, at a stride that is not small."""
+    p = q = r = v = 0.0
+    for base in range(0, SIZE, 2 * stride):
+        for i in range(stride):
+            j = base + i
+            k = j + stride
+            p += br[j] * kr[k] - bi[j] * ki[k]
+            q += br[j] * ki[k] + bi[j] * kr[k]
+            r += br[k] * kr[j] - bi[k] * ki[j]
+            v += br[k] * ki[j] + bi[k] * kr[j]
+    sums[gate, 0] += p
+    sums[gate, 1] += q
+    sums[gate, 2] += r
+    sums[gate, 3] += v
 
 
 @helper(LIBRARY)
@@ -465,10 +483,10 @@ def column_backward(
             for i in range(SIZE):
                 same[0, i] += br[i] * kr[i] - bi[i] * ki[i]
                 same[1, i] += br[i] * ki[i] + bi[i] * kr[i]
-            stride = LANES
-            for triple in range(triples):
-                overlaps(kr, ki, br, bi, stride, other, 3 * triple)
-                stride = 8 * stride
+            if triples > 0:
+                overlaps_8(kr, ki, br, bi, other)
+            for gate in range(3, 3 * triples):
+                overlaps(kr, ki, br, bi, LANES << gate, other, gate)
             turn(kr, t, triples)
             turn(ki, t, triples)
             turn(br, t, triples)

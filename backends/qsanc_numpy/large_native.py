@@ -8,9 +8,8 @@ together over all wires of the sweep, x is an exchange of addresses, and what re
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
+from queue import SimpleQueue
 from typing import TypeAlias
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from qsanc_numpy.large_kernels import GATES, HIGH, LANES, SIZE, WIRES
 from qsanc_numpy.large_layout import Affine
+from qsanc_numpy.large_workers import PARTS, Workers, parts_of
 
 Array: TypeAlias = NDArray[np.inexact]
 Complex: TypeAlias = NDArray[np.complex128]
@@ -29,8 +29,6 @@ BATCH = 4
 """Blocks that are read together: neighbours, so that memory is read in runs of 4 * 8 amplitudes."""
 PADDED = SIZE + 16
 """Length of a plane, so that equal places of several planes do not compete for a place in the cache."""
-PARTS = 8
-"""Into how many fixed shares the blocks of a sweep are split, whatever the number of threads."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,11 +72,29 @@ class ColumnSweep:
 
     @property
     def batch(self) -> int:
-        return min(BATCH, self.blocks)
+        """Blocks that are read together: where lanes are the lowest wires, to read longer runs."""
+        return min(BATCH, self.blocks) if self.tables.new_low[-1] == LANES - 1 else 1
 
-    def parts(self) -> list[tuple[int, int]]:
-        edges = [self.blocks // self.batch * k // PARTS * self.batch for k in range(PARTS + 1)]
-        return [(a, b) for a, b in pairwise(edges) if a < b]
+    def parts(self) -> list[range]:
+        return parts_of(self.blocks, self.batch)
+
+
+class Space:
+    """What the kernels of one run work in: a set of planes for each thread, sums for each share of the blocks."""
+
+    def __init__(self, states: int, threads: int) -> None:
+        self._free: SimpleQueue[Floats] = SimpleQueue()
+        for _ in range(threads):
+            self._free.put(np.empty((2 * states * BATCH, PADDED)))
+        self.same = np.empty((PARTS, 2, SIZE)) if states > 1 else np.empty((0, 2, SIZE))
+        self.other = np.empty((PARTS, GATES, 4))
+
+    def use(self, work: Callable[[Floats], None]) -> None:
+        planes = self._free.get()
+        try:
+            work(planes)
+        finally:
+            self._free.put(planes)
 
 
 def column_sweeps(
@@ -210,33 +226,37 @@ def forward(
     number: int,
     old: Array,
     new: Array,
-    pool: ThreadPoolExecutor | None,
+    space: Space,
+    workers: Workers,
 ) -> None:
     """new = column(old), for sweep `number` of the run."""
-    tables, flip = sweep.tables, column.address(number, sweep)
+    parts, tables, flip = sweep.parts(), sweep.tables, column.address(number, sweep)
     run = kernels["column_forward"]
 
-    def work(part: tuple[int, int]) -> None:
-        run(
-            old.view(np.float64),
-            new.view(np.float64),
-            tables.old_high,
-            tables.old_low,
-            tables.old_bases,
-            tables.new_high,
-            tables.new_low,
-            tables.new_bases,
-            *part,
-            sweep.batch,
-            flip,
-            column.right_factors[number],
-            column.left_factors[number],
-            column.tangents[number],
-            sweep.triples,
-            np.empty((2 * sweep.batch, PADDED)),
+    def work(part: int) -> None:
+        space.use(
+            lambda planes: run(
+                old.view(np.float64),
+                new.view(np.float64),
+                tables.old_high,
+                tables.old_low,
+                tables.old_bases,
+                tables.new_high,
+                tables.new_low,
+                tables.new_bases,
+                parts[part].start,
+                parts[part].stop,
+                sweep.batch,
+                flip,
+                column.right_factors[number],
+                column.left_factors[number],
+                column.tangents[number],
+                sweep.triples,
+                planes,
+            )
         )
 
-    _each(work, sweep.parts(), pool)
+    workers.share(len(parts), work)
 
 
 def backward(
@@ -246,42 +266,45 @@ def backward(
     number: int,
     old: tuple[Array, Array],
     new: tuple[Array, Array],
-    pool: ThreadPoolExecutor | None,
+    space: Space,
+    workers: Workers,
 ) -> Complex:
     """Ket and bra in `new`, with the column undone; R[gate, a, c] of its matrices, both states after them."""
-    tables, flip = sweep.tables, column.address(number, sweep)
+    parts, tables, flip = sweep.parts(), sweep.tables, column.address(number, sweep)
     run = kernels["column_backward"]
-    parts = sweep.parts()
-    same = np.zeros((len(parts), 2, SIZE))
-    other = np.zeros((len(parts), GATES, 4))
 
-    def work(numbered: tuple[int, tuple[int, int]]) -> None:
-        own, part = numbered
-        run(
-            old[0].view(np.float64),
-            old[1].view(np.float64),
-            new[0].view(np.float64),
-            new[1].view(np.float64),
-            tables.old_high,
-            tables.old_low,
-            tables.old_bases,
-            tables.new_high,
-            tables.new_low,
-            tables.new_bases,
-            *part,
-            sweep.batch,
-            flip,
-            column.right_factors[number],
-            column.left_factors[number],
-            column.tangents[number],
-            sweep.triples,
-            np.empty((4 * sweep.batch, PADDED)),
-            same[own],
-            other[own],
+    def work(part: int) -> None:
+        space.same[part] = 0
+        space.other[part] = 0
+        space.use(
+            lambda planes: run(
+                old[0].view(np.float64),
+                old[1].view(np.float64),
+                new[0].view(np.float64),
+                new[1].view(np.float64),
+                tables.old_high,
+                tables.old_low,
+                tables.old_bases,
+                tables.new_high,
+                tables.new_low,
+                tables.new_bases,
+                parts[part].start,
+                parts[part].stop,
+                sweep.batch,
+                flip,
+                column.right_factors[number],
+                column.left_factors[number],
+                column.tangents[number],
+                sweep.triples,
+                planes,
+                space.same[part],
+                space.other[part],
+            )
         )
 
-    _each(work, list(enumerate(parts)), pool)
-    return column.turned(number, _reduced(np.add.reduce(same), np.add.reduce(other)))
+    workers.share(len(parts), work)
+    count = len(parts)
+    return column.turned(number, _reduced(np.add.reduce(space.same[:count]), np.add.reduce(space.other[:count])))
 
 
 def _reduced(same: Floats, other: Floats) -> Complex:
@@ -294,12 +317,3 @@ def _reduced(same: Floats, other: Floats) -> Complex:
     reduced[:, 0, 1] = other[:, 0] + 1j * other[:, 1]
     reduced[:, 1, 0] = other[:, 2] + 1j * other[:, 3]
     return reduced
-
-
-def _each(work: Callable[..., None], parts: Sequence[object], pool: ThreadPoolExecutor | None) -> None:
-    if pool is None or len(parts) == 1:
-        for part in parts:
-            work(part)
-    else:
-        for _ in pool.map(work, parts):
-            pass

@@ -12,7 +12,6 @@ summed in a fixed order.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from queue import SimpleQueue
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from qsanc_numpy.large_fuse import Array, Fused, Piece
 from qsanc_numpy.large_layout import Affine
+from qsanc_numpy.large_workers import Workers, parts_of
 
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -32,8 +32,6 @@ BLOCK = 16
 """Wires of a block: with both states of the adjoint sweep and their outputs, 4 MB, part of the last cache."""
 RUN = 4
 """Lowest wires that a block has in any case, so that memory is read and written in runs of 2^RUN amplitudes."""
-PARTS = 8
-"""Into how many fixed shares the blocks of a sweep are split, whatever the number of threads."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,8 +74,7 @@ class Sweep:
         return f"blocks of 2^{len(self.wires)}: {moved}products on {names}"
 
     def parts(self) -> list[range]:
-        edges = [self.blocks * k // PARTS for k in range(PARTS + 1)]
-        return [range(a, b) for a, b in pairwise(edges) if a < b]
+        return parts_of(self.blocks)
 
     def place(self, state: Array, block: int) -> Array:
         """The block as a part of the state, with an axis for each run of its wires."""
@@ -223,17 +220,8 @@ class Scratch:
             self._free.put(own)
 
 
-def _shared(parts: Sequence[range], work: Callable[[int], None], pool: ThreadPoolExecutor | None) -> None:
-    if pool is None or len(parts) == 1:
-        for k in range(len(parts)):
-            work(k)
-    else:
-        for _ in pool.map(work, range(len(parts))):
-            pass
-
-
 def forward(
-    sweep: Sweep, matrices: Sequence[Array], old: Array, new: Array, scratch: Scratch, pool: ThreadPoolExecutor | None
+    sweep: Sweep, matrices: Sequence[Array], old: Array, new: Array, scratch: Scratch, workers: Workers
 ) -> None:
     """new = groups(old[source(...)]); `old` may be `new` where nothing is permuted. `scratch` has two arrays."""
     parts = sweep.parts()
@@ -253,7 +241,7 @@ def forward(
                 done, other = other, done
             sweep.put(new, block, done)
 
-    _shared(parts, work, pool)
+    workers.share(len(parts), work)
 
 
 def _last(block: Array, turn: Turn) -> Array:
@@ -276,7 +264,7 @@ def backward(
     new: tuple[Array, Array],
     wanted: frozenset[int],
     scratch: Scratch,
-    pool: ThreadPoolExecutor | None,
+    workers: Workers,
 ) -> Iterator[tuple[int, Array]]:
     """Ket and bra in `new`, with the groups undone, and R of those in `wanted`. `scratch` has four arrays."""
     parts = sweep.parts()
@@ -309,7 +297,7 @@ def backward(
             sweep.put(new[0], block, ket)
             sweep.put(new[1], block, bra)
 
-    _shared(parts, work, pool)
+    workers.share(len(parts), work)
     for turn in sweep.turns:
         if turn.group in wanted:
             total = sums[0][turn.group]
