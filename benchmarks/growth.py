@@ -50,7 +50,7 @@ def measure(options: Options) -> dict[str, Any]:
             announce(f"growth: {quantity}, {name}")
             given = entrants(options, quantity, name, jit)
             sizes = SHOTS if quantity == "shots" else EPOCHS[quantity][0]
-            found = [row for entry in given for row in compare([entry], entry, rounds=3, budget=5.0)]
+            found = compare(given, None, rounds=options.rounds, budget=5.0)
             row: dict[str, Any] = {"name": name, "quantity": quantity}
             if reason := next((row.reason for row in found if row.reason), ""):
                 rows.append({**row, "reason": reason})

@@ -169,7 +169,7 @@ class Turns:
 
 def compare(
     entrants: Sequence[Entrant],
-    reference: Entrant,
+    reference: Entrant | None,
     *,
     rounds: int,
     budget: float = 10.0,
@@ -180,7 +180,8 @@ def compare(
 
     The results of every call are compared with those of `reference` on the same work before; an entrant whose results
     differ by more than `tolerance` has no times. An entrant takes part in further rounds until its runs of a call have
-    taken `budget` seconds together; where the first run alone takes that long, it is the one that counts.
+    taken `budget` seconds together; where the first run alone takes that long, it is the one that counts. Without a
+    reference, where one engine stands beside itself, nothing is compared.
     """
     truths: dict[tuple[str, str], Results] = {}
     rows = []
@@ -196,11 +197,12 @@ def compare(
                 row.ready, row.versions, row.difference = server.ready, server.versions, 0.0
                 for call in entrant.calls:
                     found, seconds = turns.results(server, call)
-                    truth = _truth(turns, truths, reference, entrant, call, found, patience)
-                    apart = difference(found, truth)
-                    row.difference = max(row.difference, apart)
-                    if not apart <= tolerance:
-                        raise Gone(f"differs from {reference.name} by {apart:.1e}")
+                    if reference is not None:
+                        truth = _truth(turns, truths, reference, entrant, call, found, patience)
+                        apart = difference(found, truth)
+                        row.difference = max(row.difference, apart)
+                        if not apart <= tolerance:
+                            raise Gone(f"differs from {reference.name} by {apart:.1e}")
                     row.seconds[call] = [seconds * entrant.scale] if seconds > budget else []
                     live.append((row, server, call))
             except Gone as reason:

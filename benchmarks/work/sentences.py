@@ -118,16 +118,19 @@ def epoch(
 ) -> Epoch:
     """The work on the first sentences of the file `data`, or of drawn ones where there is none.
 
-    More are asked for than there are: they come again. With `length` all have this length.
+    Where more are asked for than there are they come again. With `length` all have this length: a sentence goes on with
+    the words of those after it.
     """
     numbers, labels, vocabulary = _drawn() if data is None else _read(Path(data))
     numbers = [numbers[k % len(numbers)] for k in range(sentences)]
     labels = np.resize(labels, sentences)
     if length is not None:
-        numbers = [np.resize(sentence, length) for sentence in numbers]
+        starts = np.cumsum([0, *map(len, numbers)])
+        words = np.resize(np.concatenate(numbers), starts[-1] + length)
+        numbers = [words[start : start + length] for start in starts[:-1]]
     generator = np.random.default_rng(0)
     shapes: dict[str, tuple[int, ...]] = {"emb": (vocabulary, 3, n)}
-    shapes |= {name: (layers, 3, n) for name in ("tq", "tk", "tv")}
+    shapes |= dict.fromkeys(("tq", "tk", "tv"), (layers, 3, n))
     shapes |= {"w": (3 * n,), "b": ()}
     parameters = {name: np.asarray(generator.normal(0.0, 0.3, shape)) for name, shape in shapes.items()}
     source = "drawn" if data is None else "file"
