@@ -68,5 +68,5 @@ class Engine:
     float64[row, item slot], `sweep` begins the way back."""
 
     shared: Callable[[Floats, int], SharedValues]
-    run: Callable[[Any, Floats], Rows]
+    run: Callable[[Any, Floats], Any]
     sweep: Callable[[Any], Sweep]

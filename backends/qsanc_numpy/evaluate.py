@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from qsanc.diagnostics import CompilerBug
+from qsanc.fast.tier import Kernels
 from qsanc.ir.circuit import CircuitModule, Overlap, Probabilities, State
 from qsanc.target import Bindings, Gradient, Shifts
 from qsanc_numpy.adjoint import Adjoint
 from qsanc_numpy.arrays import Complex, Floats, Ints, Numbers
+from qsanc_numpy.compiled import CompiledAdjoint, CompiledPlan, CompiledRun, CompiledShared
 from qsanc_numpy.costs import CostModel
 from qsanc_numpy.engine import Engine, Kept, Rows, SharedValues
 from qsanc_numpy.execute import Run, Shared, States
@@ -20,6 +22,7 @@ from qsanc_numpy.lowering import lower
 from qsanc_numpy.measure import Readout
 from qsanc_numpy.overlaps import OverlapPlan
 from qsanc_numpy.plan import Plan
+from qsanc_numpy.program import compilable
 from qsanc_numpy.shifted import Columns, Shifted, ShiftedRun, distinct
 
 _ROW_AMPLITUDES = 1 << 16
@@ -77,6 +80,17 @@ class Lowered:
     def numpy(self) -> Engine:
         """Execution by NumPy."""
         return Engine(lambda values, columns: Shared(self.plan, values, columns, self.costs), Run, Adjoint)
+
+    @cached_property
+    def _compiled(self) -> CompiledPlan | None:
+        return CompiledPlan(self.module, self.plan) if compilable(self.plan) else None
+
+    def engine(self, kernels: Kernels | None) -> Engine:
+        """Execution by compiled kernels, where there are any and the plan is of their kind, else by NumPy."""
+        plan = self._compiled if kernels is not None else None
+        if plan is None or kernels is None:
+            return self.numpy
+        return Engine(partial(CompiledShared, plan, kernels), CompiledRun, CompiledAdjoint)
 
     def values(
         self, bindings: Bindings, results: Iterable[int], pairs: Ints | None, engine: Engine | None = None

@@ -23,7 +23,9 @@ from qsanc.target.sampling import (
     overlap_method,
     readings,
 )
+from qsanc_numpy import native
 from qsanc_numpy.arrays import Floats
+from qsanc_numpy.engine import Engine
 from qsanc_numpy.evaluate import Lowered, Values
 from qsanc_numpy.text import text
 
@@ -72,7 +74,9 @@ class NumpyExecutable:
             raise CompilerBug("the adjoint method is exact and knows no shifts")
         self._verify(request)
         with self._one_thread():
-            values, reverse = self._lowered.values_and_adjoint(request.bindings, request.results, request.pairs)
+            values, reverse = self._lowered.values_and_adjoint(
+                request.bindings, request.results, request.pairs, self._engine(self._lowered)
+            )
 
         def pullback(cotangents: Mapping[int, Floats]) -> Gradient:
             with self._one_thread():
@@ -96,10 +100,12 @@ class NumpyExecutable:
         limited: AbstractContextManager[object] = self._threads.limit(limits=1, user_api="blas")
         return limited
 
-    @staticmethod
-    def _exact(lowered: Lowered, request: Request, results: Sequence[int]) -> Values:
+    def _engine(self, lowered: Lowered) -> Engine:
+        return lowered.engine(self._tier.kernels(native.LIBRARY))
+
+    def _exact(self, lowered: Lowered, request: Request, results: Sequence[int]) -> Values:
         if request.shifts is None:
-            return lowered.values(request.bindings, results, request.pairs)
+            return lowered.values(request.bindings, results, request.pairs, self._engine(lowered))
         return lowered.values_at_shifts(request.bindings, results, request.pairs, request.shifts)
 
     @cached_property

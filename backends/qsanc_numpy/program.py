@@ -14,7 +14,9 @@ from qsanc_numpy.permutations import Gather
 from qsanc_numpy.plan import Block, Kind, Operation, Plan, Product
 
 _LARGEST = 4
-"""Blocks on more than two wires stay with NumPy."""
+"""Plans with blocks on more than two wires stay with NumPy."""
+_WIRES = 10
+"""So do those on larger registers: a block of columns would not stay in the cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,13 +68,13 @@ class Programs:
 
 
 def compilable(plan: Plan) -> bool:
-    return all(kind.dimension <= _LARGEST for kind in plan.kinds)
+    return plan.wires <= _WIRES and all(kind.dimension <= _LARGEST for kind in plan.kinds)
 
 
 def programs(plan: Plan) -> Programs:
     """Raises nothing for a plan that is `compilable`."""
     writer = _Writer(plan)
-    nodes = tuple(writer.stretch(node.operations, 1) for node in plan.nodes)
+    nodes = tuple(writer.stretch(node.operations, None) for node in plan.nodes)
     groups = tuple(writer.stretch(group.operations, len(group.tails)) for group in plan.groups)
     return Programs(
         nodes,
@@ -92,8 +94,9 @@ class _Writer:
         self._factors: dict[int, tuple[int, int, int]] = {}
         self._gathers: dict[int, tuple[int, int]] = {}
 
-    def stretch(self, operations: Iterable[Operation], members: int) -> Stretch:
-        own, shared = _Blocks(self, members), _Blocks(self, members)
+    def stretch(self, operations: Iterable[Operation], members: int | None) -> Stretch:
+        """`members` is the number of tails in lockstep, whose blocks are all their own; None for a node."""
+        own, shared = _Blocks(self, members or 1), _Blocks(self, 1)
         steps = [step for operation in operations for step in self._steps(operation, own, shared, members)]
         own_table, shared_table = own.table(), shared.table()
         found = []
@@ -112,7 +115,7 @@ class _Writer:
         return Stretch((found[0], found[1]), own_table, shared_table)
 
     def _steps(
-        self, operation: Operation, own: _Blocks, shared: _Blocks, members: int
+        self, operation: Operation, own: _Blocks, shared: _Blocks, members: int | None
     ) -> Iterable[tuple[dict[int, int], _Blocks | None, int]]:
         if isinstance(operation, Gather):
             at, phase = self._gather(operation)
@@ -129,10 +132,10 @@ class _Writer:
             yield self._block(code, operation, own, shared, members)
 
     def _block(
-        self, code: int, block: Block, own: _Blocks, shared: _Blocks, members: int
+        self, code: int, block: Block, own: _Blocks, shared: _Blocks, members: int | None
     ) -> tuple[dict[int, int], _Blocks, int]:
         kind = self.plan.kinds[block.kind]
-        table = own if kind.per_row or members > 1 else shared
+        table = own if kind.per_row or members is not None else shared
         number, entry = table.add(block, kind)
         wires = block.wiring.wires
         return (

@@ -1,0 +1,125 @@
+"""Compiled kernels give what NumPy gives: on every kind of plan, with every strategy, forwards and back."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracle.asking import expected, requests
+from test_numpy_plan import Gates, Observables, OneMatrix
+
+from qsanc.fast import Tier
+from qsanc.fast.tier import Kernels
+from qsanc.ir.circuit import CircuitModule
+from qsanc.target import Bindings, Request
+from qsanc.testing.strategies import bindings, circuits
+from qsanc_numpy import native
+from qsanc_numpy.compiled import COSTS, CompiledAdjoint, CompiledPlan, CompiledRun, CompiledShared
+from qsanc_numpy.costs import CostModel
+from qsanc_numpy.engine import Engine
+from qsanc_numpy.evaluate import Lowered
+from qsanc_numpy.program import compilable
+
+WAYS = {"as it costs": COSTS, "gates": Gates(), "matrices": OneMatrix(), "observables": Observables()}
+
+
+@pytest.fixture(scope="module")
+def kernels() -> Kernels:
+    pytest.importorskip("numba", reason="numba is not installed: pip install 'qsanc[fast]'")
+    found = Tier("on").kernels(native.LIBRARY)
+    assert found is not None
+    return found
+
+
+def engine(lowered: Lowered, kernels: Kernels, costs: CostModel) -> Engine | None:
+    if not compilable(lowered.plan):
+        return None
+    plan = CompiledPlan(lowered.module, lowered.plan)
+    return Engine(partial(CompiledShared, plan, kernels, costs=costs), CompiledRun, CompiledAdjoint)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@settings(max_examples=80)
+@given(data=st.data())
+def test_values_are_those_of_the_oracle(way: str, data: st.DataObject, kernels: Kernels) -> None:
+    module = data.draw(circuits(max_wires=3, max_gates=8))
+    request = data.draw(requests(module, data.draw(bindings(module, max_rows=4)), shifted=False))
+    lowered = Lowered.of(module)
+    found = lowered.values(request.bindings, request.results, request.pairs, engine(lowered, kernels, WAYS[way]))
+    for k, value in zip(request.results, expected(module, request), strict=True):
+        np.testing.assert_allclose(found[k], value, atol=1e-10)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@settings(max_examples=80)
+@given(data=st.data())
+def test_gradients_are_those_of_numpy(way: str, data: st.DataObject, kernels: Kernels) -> None:
+    kinds = ("expectation", "probabilities", "probability", "overlap")
+    module = data.draw(circuits(max_wires=4, max_gates=12, results=kinds))
+    request = data.draw(requests(module, data.draw(bindings(module, max_rows=20)), shifted=False))
+    lowered = Lowered.of(module)
+    one = gradient(lowered, request, None)
+    np.testing.assert_allclose(gradient(lowered, request, engine(lowered, kernels, WAYS[way])), one, atol=1e-10)
+
+
+def gradient(lowered: Lowered, request: Request, engine: Engine | None) -> np.ndarray:
+    values, reverse = lowered.values_and_adjoint(request.bindings, request.results, request.pairs, engine)
+    found = reverse({k: np.cos(np.arange(values[k].size)).reshape(values[k].shape) for k in request.results})
+    return np.concatenate([found.shared, found.items.ravel()])
+
+
+@settings(max_examples=60)
+@given(values=st.lists(st.floats(), min_size=1, max_size=40))
+def test_waves_are_cosine_and_sine(values: list[float], kernels: Kernels) -> None:
+    """Of any angle: small, large, infinite or no number."""
+    blocks, factors, numbers = one_rotation()
+    angles = np.array([values])
+    out, work = np.empty((4, len(values))), np.empty((native.MATRIX_ROWS, native.LANES))
+    kernels["matrices"](blocks, factors, numbers, angles, work, out)
+    with np.errstate(invalid="ignore"):
+        half = angles[0] / 2
+        wanted = np.stack([np.cos(half), -np.sin(half), np.sin(half), np.cos(half)])
+    np.testing.assert_allclose(out, wanted, atol=5e-16)
+
+
+def one_rotation() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The tables of one ry."""
+    one, turn = [1.0, 0.0, 0.0, 1.0], [0.0, -1.0, 1.0, 0.0]
+    nothing = [0.0] * 4
+    numbers = [0.5, *nothing, *nothing, *one, *nothing, *turn, *nothing, *[x / 2 for x in turn], *nothing]
+    blocks = np.array([[2, 0, 1, 0, 1, 1]], np.int64)
+    return blocks, np.array([[1, 0, 1, 0]], np.int64), np.array(numbers)
+
+
+def test_kernels_are_plain_functions_too() -> None:
+    """Without a compiler they compute the same, slowly."""
+    blocks, factors, numbers = one_rotation()
+    angles = np.linspace(-7, 7, 19)[None]
+    out, work = np.empty((4, 19)), np.empty((native.MATRIX_ROWS, native.LANES))
+    native.matrices(blocks, factors, numbers, angles, work, out)
+    np.testing.assert_allclose(out[0], np.cos(angles[0] / 2), atol=5e-16)
+
+
+def test_a_plan_of_many_rows(kernels: Kernels) -> None:
+    """Several chunks, a last block of columns that is not full, and the sums over all of them."""
+    module = _module()
+    rng = np.random.default_rng(3)
+    rows = 5000
+    b = Bindings(rng.normal(size=len(module.shared)), rng.normal(size=(rows, len(module.items))))
+    lowered = Lowered.of(module)
+    request = Request(b, tuple(range(len(module.results))))
+    for costs in WAYS.values():
+        one, other = gradient(lowered, request, None), gradient(lowered, request, engine(lowered, kernels, costs))
+        np.testing.assert_allclose(other, one, atol=1e-9)
+
+
+def _module() -> CircuitModule:
+    from test_numpy_plan import ATTENTION
+
+    from qsanc.ir.text import read_module
+
+    text = ATTENTION.replace("    ccx 0, 1, 2\n", "").replace("  r2 = state value\n", "")
+    return read_module(text)
