@@ -19,7 +19,7 @@ from qsanc_numpy import large_native, large_numpy
 from qsanc_numpy.large_fuse import Array, Diagonal, Fused, Linear, Matrix, Operation, Piece, fuse, small_matrices
 from qsanc_numpy.large_kernels import LIBRARY, WIRES
 from qsanc_numpy.large_layout import Affine
-from qsanc_numpy.large_native import Column, ColumnSweep, Kernels, Space, Tables, column_sweeps
+from qsanc_numpy.large_native import Column, ColumnSweep, Kernels, Space, Sums, Tables, column_sweeps
 from qsanc_numpy.large_numpy import BLOCK, GROUP, Scratch, Sweep, sweeps_of
 from qsanc_numpy.large_workers import Workers
 
@@ -123,6 +123,7 @@ class LargePlan:
         column = _column(route.back, products, backwards=True)
         scratch = Scratch([v for v in route.back if isinstance(v, Sweep)], ket.dtype, 4, threads)
         space = Space(2, threads if column else 0)
+        sums = Sums(len(column.sweeps) if column else 0)
         read = frozenset(k for k, group in enumerate(route.groups) if group.indices & wanted)
         reduced: dict[int, Array] = {}
         states, spare = (ket, bra), None
@@ -138,12 +139,15 @@ class LargePlan:
                 else:
                     assert kernels is not None
                     assert column is not None
-                    each = large_native.backward(kernels, visit, column, number, states, target, space, workers)
-                    reduced.update(zip(visit.groups, each, strict=False))
+                    large_native.backward(kernels, visit, column, number, states, target, space, sums, workers)
                     number += 1
                 if target is not states:
                     states, spare = target, states
-        reduced = {number: whole for number, whole in reduced.items() if number in read}
+        if column is not None:
+            for visit, each in zip(column.sweeps, column.reduced(sums.same, sums.other), strict=True):
+                reduced.update(
+                    (group, whole) for group, whole in zip(visit.groups, each, strict=False) if group in read
+                )
         return *states, small_matrices(reduced, route.groups, matrices, wanted)
 
     def _route(self, state: Array, kernels: Kernels | None) -> tuple[Route, Kernels | None]:

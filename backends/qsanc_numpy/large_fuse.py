@@ -159,6 +159,11 @@ class Fused:
     def small(self, whole: Array, matrices: Sequence[Array], wanted: frozenset[int]) -> Iterator[tuple[int, Array]]:
         """(index, K) of the members that are wanted; `whole` is R of the group."""
         later = list(self.members)
+        if len(later) == 1 and later[0].wires == self.wires:
+            index = later[0].index
+            if index is not None and index in wanted:
+                yield index, whole @ matrices[index].conj()
+            return
         while later:
             member = later.pop()
             if member.index is not None and member.index in wanted:

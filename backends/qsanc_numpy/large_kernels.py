@@ -29,6 +29,8 @@ HIGH = 512
 SIZE = 4096
 WIRES = 12
 GATES = 9
+ADDRESS = (1 << 40) - 1
+"""Of the bits of an address all that are ever set: it tells the compiler that an address is not negative."""
 
 
 @helper(LIBRARY)
@@ -295,7 +297,7 @@ def load(
             start = shared ^ bases[first + block]
             row = plane + planes * block
             for lane in range(LANES):
-                at = 2 * (start ^ low[lane])
+                at = 2 * ((start ^ low[lane]) & ADDRESS)
                 x = old[at]
                 y = old[at + 1]
                 work[row, LANES * h + lane] = c * x - s * y
@@ -325,7 +327,7 @@ def load_conjugate(
             start = shared ^ bases[first + block]
             row = plane + planes * block
             for lane in range(LANES):
-                at = 2 * (start ^ low[lane])
+                at = 2 * ((start ^ low[lane]) & ADDRESS)
                 x = old[at]
                 y = old[at + 1]
                 work[row, LANES * h + lane] = c * x + s * y
@@ -355,7 +357,7 @@ def store(
             start = shared ^ bases[first + block]
             row = plane + planes * block
             for lane in range(LANES):
-                at = 2 * (start ^ low[lane])
+                at = 2 * ((start ^ low[lane]) & ADDRESS)
                 x = work[row, LANES * h + lane]
                 y = work[row + 1, LANES * h + lane]
                 new[at] = c * x - s * y
@@ -385,7 +387,7 @@ def store_conjugate(
             start = shared ^ bases[first + block]
             row = plane + planes * block
             for lane in range(LANES):
-                at = 2 * (start ^ low[lane])
+                at = 2 * ((start ^ low[lane]) & ADDRESS)
                 x = work[row, LANES * h + lane]
                 y = work[row + 1, LANES * h + lane]
                 new[at] = c * x + s * y
@@ -485,8 +487,14 @@ def column_backward(
                 same[1, i] += br[i] * ki[i] + bi[i] * kr[i]
             if triples > 0:
                 overlaps_8(kr, ki, br, bi, other)
-            for gate in range(3, 3 * triples):
-                overlaps(kr, ki, br, bi, LANES << gate, other, gate)
+            if triples > 1:
+                overlaps(kr, ki, br, bi, 64, other, 3)
+                overlaps(kr, ki, br, bi, 128, other, 4)
+                overlaps(kr, ki, br, bi, 256, other, 5)
+            if triples > 2:
+                overlaps(kr, ki, br, bi, 512, other, 6)
+                overlaps(kr, ki, br, bi, 1024, other, 7)
+                overlaps(kr, ki, br, bi, 2048, other, 8)
             turn(kr, t, triples)
             turn(ki, t, triples)
             turn(br, t, triples)

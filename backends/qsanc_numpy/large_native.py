@@ -97,6 +97,14 @@ class Space:
             self._free.put(planes)
 
 
+class Sums:
+    """What the reverse sweeps of a run read off: bra ket by h, and bra[0] ket[1], bra[1] ket[0] by gate."""
+
+    def __init__(self, sweeps: int) -> None:
+        self.same = np.empty((sweeps, 2, HIGH))
+        self.other = np.empty((sweeps, GATES, 4))
+
+
 def column_sweeps(
     register: int,
     pending: Affine,
@@ -162,11 +170,11 @@ class Column:
     """The numbers of all column sweeps of one run: factors and tangents, from the matrices of their groups."""
 
     def __init__(self, sweeps: Sequence[ColumnSweep], products: Sequence[Array], backwards: bool) -> None:
+        self.sweeps = sweeps
         count = len(sweeps)
         at = np.full((count, GATES), -1, np.int64)
         for k, sweep in enumerate(sweeps):
             at[k, : len(sweep.groups)] = sweep.groups
-        self._at = at
         numbers = np.unique(at[at >= 0])
         place = np.full(len(products) + 1, len(numbers), np.int64)
         place[numbers] = np.arange(len(numbers))
@@ -192,11 +200,18 @@ class Column:
         """What the exchanges of a sweep add to addresses."""
         return int(np.bitwise_xor.reduce(sweep.flips[self.flips[number, : len(sweep.wires)]], initial=0))
 
-    def turned(self, number: int, reduced: Complex) -> Complex:
-        """R[gate, a, c] of the states themselves, of that without `left`."""
-        left = self.left[number]
-        turned: Complex = left.conj()[:, :, None] * reduced * left[:, None, :]
-        return turned
+    def reduced(self, same: Floats, other: Floats) -> Complex:
+        """R[sweep, gate, a, c] of what the sweeps left in `Sums`, with both states after the column."""
+        by_high = same[:, 0] + 1j * same[:, 1]
+        reduced = np.empty((len(same), GATES, 2, 2), np.complex128)
+        for gate in range(GATES):
+            reduced[:, gate, 1, 1] = np.add.reduce(by_high.reshape(len(same), -1, 2, 1 << gate)[:, :, 1], axis=(1, 2))
+        reduced[:, :, 0, 0] = np.add.reduce(by_high, axis=1)[:, None] - reduced[:, :, 1, 1]
+        reduced[:, :, 0, 1] = other[:, :, 0] + 1j * other[:, :, 1]
+        reduced[:, :, 1, 0] = other[:, :, 2] + 1j * other[:, :, 3]
+        reduced *= self.left.conj()[..., :, None]
+        reduced *= self.left[..., None, :]
+        return reduced
 
 
 def taken_apart(unitary: Complex) -> tuple[Complex, Complex, Floats, NDArray[np.bool_]]:
@@ -267,9 +282,10 @@ def backward(
     old: tuple[Array, Array],
     new: tuple[Array, Array],
     space: Space,
+    sums: Sums,
     workers: Workers,
-) -> Complex:
-    """Ket and bra in `new`, with the column undone; R[gate, a, c] of its matrices, both states after them."""
+) -> None:
+    """Ket and bra in `new`, with the column undone. What its matrices' R follow from is left in `sums`."""
     parts, tables, flip = sweep.parts(), sweep.tables, column.address(number, sweep)
     run = kernels["column_backward"]
 
@@ -303,17 +319,6 @@ def backward(
         )
 
     workers.share(len(parts), work)
-    count = len(parts)
-    return column.turned(number, _reduced(np.add.reduce(space.same[:count]), np.add.reduce(space.other[:count])))
-
-
-def _reduced(same: Floats, other: Floats) -> Complex:
-    by_high = np.add.reduce((same[0] + 1j * same[1]).reshape(HIGH, LANES), axis=1)
-    whole = np.add.reduce(by_high)
-    reduced = np.empty((GATES, 2, 2), np.complex128)
-    for gate in range(GATES):
-        reduced[gate, 1, 1] = np.add.reduce(by_high.reshape(-1, 2, 1 << gate)[:, 1], axis=None)
-    reduced[:, 0, 0] = whole - reduced[:, 1, 1]
-    reduced[:, 0, 1] = other[:, 0] + 1j * other[:, 1]
-    reduced[:, 1, 0] = other[:, 2] + 1j * other[:, 3]
-    return reduced
+    lanes = space.same[: len(parts)].reshape(len(parts), 2, HIGH, LANES)
+    np.add.reduce(lanes, axis=(0, 3), out=sums.same[number])
+    np.add.reduce(space.other[: len(parts)], out=sums.other[number])
