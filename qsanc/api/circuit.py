@@ -116,6 +116,7 @@ class Circuit:
             Layout(1),
             context=Context(seed=seed, purpose="inference"),
             shots=self._shots,
+            tier=self._tier,
         )["result"]
         rows = function.types()[function.output("result")].rows
         return np.asarray(result[0] if rows else result)

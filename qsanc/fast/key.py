@@ -19,6 +19,8 @@ class NotInstalled(Unusable):
 
 
 COMPILERS = ("numba", "llvmlite")
+MAKERS = ("build", "entry", "signature")
+"""The modules beside this one that decide what a library becomes."""
 
 
 @cache
@@ -45,7 +47,7 @@ def key_of(library: Library) -> str:
     """The key of a library's build on this machine. Raises Unusable where nothing can be compiled."""
     found = versions()
     own = Path(__file__)
-    sources = [source_of(library), *(own.with_name(f"{name}.py") for name in ("build", "entry", "signature"))]
+    sources = [source_of(library), *(own.with_name(f"{name}.py").read_bytes() for name in MAKERS)]
     digest = hashlib.sha256()
     for part in (
         library.name,
@@ -53,16 +55,14 @@ def key_of(library: Library) -> str:
         platform.python_version(),
         sys.abiflags if sys.platform != "win32" else "",
         machine(),
-        *(hashlib.sha256(path.read_bytes()).hexdigest() for path in sources),
+        *(hashlib.sha256(source).hexdigest() for source in sources),
     ):
         digest.update(part.encode() + b"\0")
     return digest.hexdigest()[:32]
 
 
-def source_of(library: Library) -> Path:
-    """The file of a library's module. Raises Unusable where it has none."""
-    module = sys.modules.get(library.module or "")
-    file = getattr(module, "__file__", None)
-    if module is None or file is None or module.__name__ == "__main__":
+def source_of(library: Library) -> bytes:
+    """The text of a library's module. Raises Unusable where it cannot be imported by another process."""
+    if library.source is None or library.module in (None, "__main__"):
         raise Unusable(f"the library {library.name} stands in no module that can be imported")
-    return Path(file)
+    return library.source

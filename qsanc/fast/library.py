@@ -18,6 +18,7 @@ They allocate nothing and raise nothing, and a helper returns numbers, no arrays
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import FunctionType
 from typing import TypeVar, cast
 
@@ -28,11 +29,15 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 
 class Library:
-    """Kernels and helpers, which are compiled together. It is complete when its module is imported."""
+    """Kernels and helpers, which are compiled together. It is complete when its module is imported.
+
+    `source` is the text of that module as it was then; it may change on disk afterwards. None where there is no file.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.module: str | None = None
+        self.source: bytes | None = None
         self.kernels: dict[str, tuple[FunctionType, Signature]] = {}
         self.helpers: dict[str, FunctionType] = {}
 
@@ -46,8 +51,16 @@ class Library:
             raise CompilerBug(f"the library {self.name} stands in {self.module}, not in {function.__module__}")
         if function.__name__ in self.kernels or function.__name__ in self.helpers:
             raise CompilerBug(f"the library {self.name} has two functions {function.__name__}")
-        self.module = function.__module__
+        if self.module is None:
+            self.module, self.source = function.__module__, _text(function)
         return function
+
+
+def _text(function: FunctionType) -> bytes | None:
+    try:
+        return Path(function.__code__.co_filename).read_bytes()
+    except OSError:
+        return None
 
 
 def native(library: Library, signature: str) -> Callable[[Function], Function]:

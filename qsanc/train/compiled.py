@@ -8,6 +8,7 @@ import numpy as np
 
 from qsanc.fast import OFF, Tier
 from qsanc.grad.circuit import Method
+from qsanc.grad.kernels import LIBRARY
 from qsanc.grad.reverse import Prepared, evaluate, prepare, value_and_gradient
 from qsanc.ir.circuit import CircuitModule
 from qsanc.ir.layout import Layout
@@ -53,6 +54,7 @@ class Compiled:
     def ready(self, wrt: tuple[str, ...]) -> None:
         """Do now what the first step would do: plan, and compile native code where that is wanted."""
         self._plan(("predict", "loss"), wrt)
+        self._tier.kernels(LIBRARY)
 
     def gradient(
         self, parameters: Parameters, records: Records, *, wrt: tuple[str, ...], context: Context
@@ -67,6 +69,7 @@ class Compiled:
             context=context,
             shots=self._shots,
             independent=self._independent,
+            tier=self._tier,
         )
         self._note(context)
         return self._outputs(values, records), {name: gradient[name].astype(np.float64, copy=False) for name in wrt}
@@ -91,6 +94,7 @@ class Compiled:
             context=context,
             shots=self._shots,
             independent=self._independent,
+            tier=self._tier,
         )
         self._note(context)
         return values

@@ -160,18 +160,23 @@ def test_without_numba(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         key.versions.cache_clear()
 
 
-def test_another_source_or_version_is_another_build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_another_source_or_version_is_another_build(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("llvmlite")
     before = key.key_of(LIBRARY)
     assert key.key_of(LIBRARY) == before
-    copy = tmp_path / "small_kernels.py"
-    copy.write_text((HERE / "small_kernels.py").read_text().replace("0.25", "0.26"))
+    assert LIBRARY.source is not None
     with monkeypatch.context() as patch:
-        patch.setattr(key, "source_of", lambda library: copy)
+        patch.setattr(LIBRARY, "source", LIBRARY.source.replace(b"0.25", b"0.26"))
         assert key.key_of(LIBRARY) != before
     with monkeypatch.context() as patch:
         patch.setattr(key, "versions", lambda: {"numba": "99", "llvmlite": "99"})
         assert key.key_of(LIBRARY) != before
+
+
+def test_a_source_that_changed_after_its_import_is_refused(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert LIBRARY.source is not None
+    monkeypatch.setattr(LIBRARY, "source", LIBRARY.source + b"# as it was once")
+    assert "has changed since it was imported" in refused(Tier("on", empty))
 
 
 BAD = {
