@@ -15,6 +15,7 @@ from qsanc.fast import OFF, Tier
 from qsanc.ir.circuit import CircuitModule, Overlap
 from qsanc.target import Context, Estimate, Gradient, Handle, Pullback, Request, Results
 from qsanc.target.draws import Draws, circuit_key, draw_counts, numbered, row_keys, shift_keys
+from qsanc.target.profile import Watch
 from qsanc.target.sampling import (
     Readings,
     measured_module,
@@ -27,6 +28,7 @@ from qsanc_numpy import native
 from qsanc_numpy.arrays import Floats
 from qsanc_numpy.engine import Engine
 from qsanc_numpy.evaluate import Lowered, Values
+from qsanc_numpy.profile import watched_values_and_adjoint
 from qsanc_numpy.text import text
 
 
@@ -77,7 +79,16 @@ class NumpyExecutable:
             values, reverse = self._lowered.values_and_adjoint(
                 request.bindings, request.results, request.pairs, self._engine(self._lowered)
             )
+        return self._answer(request, values, reverse)
 
+    def profile(self, request: Request, context: Context, watch: Watch) -> tuple[Results, Pullback]:
+        """What `vjp` gives, on the watch."""
+        self._verify(request)
+        with self._one_thread():
+            values, reverse = watched_values_and_adjoint(self._lowered, self._engine(self._lowered), request, watch)
+        return self._answer(request, values, reverse)
+
+    def _answer(self, request: Request, values: Values, reverse: Pullback) -> tuple[Results, Pullback]:
         def pullback(cotangents: Mapping[int, Floats]) -> Gradient:
             with self._one_thread():
                 return reverse(cotangents)

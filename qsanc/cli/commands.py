@@ -13,6 +13,7 @@ COMMANDS = {
     "ir": "Print what the compiler makes of a file.",
     "draw": "Draw a circuit as text.",
     "train": "Train a model on a data file.",
+    "profile": "Tell where the time and the memory of a training step go.",
     "eval": "Evaluate a trained model on a data file.",
     "predict": "Predict with a trained model.",
     "run": "Run one circuit with given arguments.",
