@@ -28,6 +28,10 @@ COSTS = CostModel(call=0.5, entry=0.0005, product=0.0002, feature=0.0003)
 """Of compiled kernels."""
 
 
+_BLOCK = 2048
+"""Amplitudes of a block of columns: state and costate by parts fill a first-level cache."""
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """States of a node: real parts in the first 2^wires rows of `both`, then imaginary ones, if it is complex."""
@@ -82,22 +86,41 @@ class Work:
     """Scratch memory of one execution."""
 
     def __init__(self, dimension: int) -> None:
-        lanes = native.LANES
-        self.rows = np.empty((max(native.WORK_ROWS, native.MATRIX_ROWS), lanes))
+        lanes = max(16, min(64, _BLOCK // dimension))
+        self.rows = np.empty((native.WORK_ROWS, lanes))
         self.here = np.empty((4, dimension, lanes))
         self.none = np.empty((0, lanes))
         self.spare = np.empty((2 * dimension, lanes))
 
 
 class CompiledPlan:
-    """A plan with its programs. Immutable: safe to use from several threads."""
+    """A plan with its programs, executed as `costs` has it. Safe to use from several threads: what it adds to itself are
+    answers, which do not depend on who asks."""
 
-    def __init__(self, module: CircuitModule, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, module: CircuitModule, plan: Plan, costs: CostModel = COSTS) -> None:
+        self.plan, self._costs = plan, costs
+        self._as_matrix: dict[tuple[int, int], bool] = {}
+        self._by_observables: dict[tuple[int, int], bool] = {}
         self.programs: Programs = programs(plan)
         read = [r.segment for r in module.results if not isinstance(r, Overlap)]
         found = [_terms(module, segment) for segment in dict.fromkeys(read)]
         self.terms = {terms.results: terms for terms in found if terms is not None}
+
+    def as_matrix(self, node: int, columns: int) -> bool:
+        """Whether a node, a shared one, is applied as one matrix to so many columns."""
+        key = node, columns
+        if key not in self._as_matrix:
+            one = self.plan.nodes[node]
+            self._as_matrix[key] = one.stage is Stage.SHARED and self._costs.as_matrix(self.plan, one, columns)
+        return self._as_matrix[key]
+
+    def by_observables(self, group: int, columns: int) -> bool:
+        """Whether a group of tails is read by its observables on so many columns."""
+        key = group, columns
+        if key not in self._by_observables:
+            found = self._costs.by_observables(self.plan, self.plan.groups[group], columns)
+            self._by_observables[key] = found
+        return self._by_observables[key]
 
 
 def _terms(module: CircuitModule, segment: int) -> Terms | None:
@@ -126,15 +149,12 @@ def _terms(module: CircuitModule, segment: int) -> Terms | None:
 class CompiledShared:
     """What all rows share at values float64[shared slot]: see `execute.Shared`, whose choices it makes."""
 
-    def __init__(
-        self, compiled: CompiledPlan, kernels: Kernels, shared: Floats, columns: int, costs: CostModel = COSTS
-    ) -> None:
+    def __init__(self, compiled: CompiledPlan, kernels: Kernels, shared: Floats, columns: int) -> None:
         self.plan, self.programs, self.kernels = compiled.plan, compiled.programs, kernels
         self.compiled = compiled
         self.base = self.plan.shared.evaluate(shared)
         self.dimension = 1 << self.plan.wires
-        self._columns, self._costs = columns, costs
-        self._as_matrix: dict[int, bool] = {}
+        self._columns = columns
         self._fixed: dict[int, Floats] = {}
         self._unitaries: dict[int, Split] = {}
         self._observed: dict[int, tuple[Observed, Split, Floats]] = {}
@@ -144,14 +164,10 @@ class CompiledShared:
         return Work(self.dimension)
 
     def as_matrix(self, node: int) -> bool:
-        if node not in self._as_matrix:
-            one = self.plan.nodes[node]
-            shared = one.stage is Stage.SHARED
-            self._as_matrix[node] = shared and self._costs.as_matrix(self.plan, one, self._columns)
-        return self._as_matrix[node]
+        return self.compiled.as_matrix(node, self._columns)
 
     def by_observables(self, group: int) -> bool:
-        return self._costs.by_observables(self.plan, self.plan.groups[group], self._columns)
+        return self.compiled.by_observables(group, self._columns)
 
     def fixed(self, node: int) -> Floats:
         """The matrices of a node's shared blocks, float64[entry, 1]."""

@@ -2,7 +2,7 @@
 
 A stretch of operations is a table of numbers, one row an operation (`program.py` writes it); states are kept by real
 and imaginary parts, float64[2^wires, column] each, the second with no rows where the state is real. Columns are taken
-`LANES` at a time: all operations run on a block of them while it is in the cache, and every inner loop has that length.
+in blocks: all operations run on one while it is in the cache, and every inner loop goes over its columns.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from qsanc.fast import Library, helper, native
 
 LIBRARY = Library("circuits")
 
-LANES = 16
-MATRIX_ROWS = 104
-"""Rows of scratch that `matrices` and `slopes` take, of LANES numbers each."""
-WORK_ROWS = 96
-"""Rows of scratch that `forward` and `backward` take beside the states."""
+WORK_ROWS = 104
+"""Rows of scratch that kernels take as `work`. Its width is the number of columns that are taken at a time: it is no
+constant, since compilers turn short loops of constant length into straight lines before they think of vectors."""
 
 # Columns of a program, and what the first of them can hold.
 CODE, HIGH, LOW, ENTRY, REAL, SHARED, FLIPS, SMALL, TABLE, PHASE = range(10)
@@ -78,12 +76,13 @@ def wave(x: float) -> Any:
 @helper(LIBRARY)
 def factor(factors: Any, numbers: Any, angles: Any, f: int, d: int, start: int, lanes: int, work: Any, at: int) -> None:
     """The matrix of factor f for a block of columns: real parts in rows `at` on of `work`, then imaginary ones."""
+    width = work.shape[1]
     size = d * d
     base = factors[f, NUMBERS]
     if factors[f, GENERATOR] == 0:
         for e in range(2 * size):
             value = numbers[base + e]
-            for c in range(LANES):
+            for c in range(width):
                 work[at + e, c] = value
         return
     waves = factors[f, WAVES]
@@ -96,27 +95,27 @@ def factor(factors: Any, numbers: Any, angles: Any, f: int, d: int, start: int, 
             x = angles[row, start + c] * frequency
             work[trig + 2 * w, c] = x
             far |= not (abs(x) < _REACH)
-        for c in range(lanes, LANES):
+        for c in range(lanes, width):
             work[trig + 2 * w, c] = 0.0
         if far:
-            for c in range(LANES):
+            for c in range(width):
                 x = work[trig + 2 * w, c]
                 work[trig + 2 * w, c] = math.cos(x)
                 work[trig + 2 * w + 1, c] = math.sin(x)
         else:
-            for c in range(LANES):
+            for c in range(width):
                 cosine, sine = wave(work[trig + 2 * w, c])
                 work[trig + 2 * w, c] = cosine
                 work[trig + 2 * w + 1, c] = sine
     part = base + waves
     for e in range(2 * size):
         value = numbers[part + e]
-        for c in range(LANES):
+        for c in range(width):
             work[at + e, c] = value
         for t in range(2 * waves):
             value = numbers[part + (1 + t) * 2 * size + e]
             if value != 0.0:
-                for c in range(LANES):
+                for c in range(width):
                     work[at + e, c] += value * work[trig + t, c]
 
 
@@ -124,18 +123,19 @@ def factor(factors: Any, numbers: Any, angles: Any, f: int, d: int, start: int, 
 def multiply(work: Any, out: int, left: int, right: int, d: int, turn_left: int, turn_right: int) -> None:
     """Rows `out` on become left times right, matrices in rows; `turn_left` takes the left one transposed, `turn_right`
     the right one conjugated."""
+    width = work.shape[1]
     size = d * d
     for a in range(d):
         for b in range(d):
             e = a * d + b
-            for c in range(LANES):
+            for c in range(width):
                 work[out + e, c] = 0.0
                 work[out + size + e, c] = 0.0
             for k in range(d):
                 i = left + (k * d + a if turn_left else a * d + k)
                 j = right + k * d + b
                 sign = -1.0 if turn_right else 1.0
-                for c in range(LANES):
+                for c in range(width):
                     xr = work[i, c]
                     xi = work[size + i, c]
                     yr = work[j, c]
@@ -147,6 +147,7 @@ def multiply(work: Any, out: int, left: int, right: int, d: int, turn_left: int,
 @native(LIBRARY, "void(i8[:,::1], i8[:,::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1])")
 def matrices(blocks: Any, factors: Any, numbers: Any, angles: Any, work: Any, out: Any) -> None:
     """The matrices of blocks at angles [angle, column]: entries by rows of `out`, [a, b] real, then imaginary."""
+    width = work.shape[1]
     columns = out.shape[1]
     for n in range(blocks.shape[0]):
         d = blocks[n, DIMENSION]
@@ -154,8 +155,8 @@ def matrices(blocks: Any, factors: Any, numbers: Any, angles: Any, work: Any, ou
         first = blocks[n, FIRST]
         to = blocks[n, OUT]
         parts = size if blocks[n, IS_REAL] else 2 * size
-        for start in range(0, columns, LANES):
-            lanes = min(LANES, columns - start)
+        for start in range(0, columns, width):
+            lanes = min(width, columns - start)
             now = 0
             factor(factors, numbers, angles, first, d, start, lanes, work, now)
             for f in range(first + 1, first + blocks[n, COUNT]):
@@ -181,6 +182,7 @@ def slopes(
 ) -> None:
     """Slopes by angles, [angle, column], of the scalar whose K[a, b] behind each block lies in rows of `small`, as
     `matrices.slopes` has it; `starts[block]` is the first row, negative for blocks without angles."""
+    width = work.shape[1]
     columns = out.shape[1]
     for n in range(blocks.shape[0]):
         if starts[n] < 0:
@@ -188,8 +190,8 @@ def slopes(
         d = blocks[n, DIMENSION]
         size = d * d
         first = blocks[n, FIRST]
-        for start in range(0, columns, LANES):
-            lanes = min(LANES, columns - start)
+        for start in range(0, columns, width):
+            lanes = min(width, columns - start)
             now = 0
             for e in range(2 * size):
                 if e < size or complexes:
@@ -198,7 +200,7 @@ def slopes(
                 else:
                     for c in range(lanes):
                         work[e, c] = 0.0
-                for c in range(lanes, LANES):
+                for c in range(lanes, width):
                     work[e, c] = 0.0
             left = 0
             for f in range(first, first + blocks[n, COUNT]):
@@ -207,13 +209,13 @@ def slopes(
                 if factors[f, GENERATOR]:
                     row = factors[f, ANGLE]
                     turn = factors[f, NUMBERS] + factors[f, WAVES] + (1 + 2 * factors[f, WAVES]) * 2 * size
-                    for c in range(LANES):
+                    for c in range(width):
                         work[96, c] = 0.0
                     for e in range(size):
                         real = 2.0 * numbers[turn + e]
                         imaginary = 2.0 * numbers[turn + size + e]
                         if real != 0.0 or imaginary != 0.0:
-                            for c in range(LANES):
+                            for c in range(width):
                                 work[96, c] += real * work[now + e, c] - imaginary * work[now + size + e, c]
                     for c in range(lanes):
                         out[row, start + c] = work[96, c]
@@ -230,6 +232,7 @@ def slopes(
 @helper(LIBRARY)
 def load(coefficients: Any, fixed: Any, row: Any, start: int, lanes: int, work: Any) -> None:
     """The matrix of a block for a block of columns: rows 0 to d * d of `work` are real, those from 16 on imaginary."""
+    width = work.shape[1]
     d = 4 if row[CODE] == TWO else 2
     size = d * d
     for part in range(1 if row[REAL] else 2):
@@ -237,145 +240,173 @@ def load(coefficients: Any, fixed: Any, row: Any, start: int, lanes: int, work: 
             at = row[ENTRY] + part * size + e
             to = part * 16 + e
             if row[SHARED]:
-                for c in range(LANES):
+                for c in range(width):
                     work[to, c] = fixed[at, 0]
             else:
                 for c in range(lanes):
                     work[to, c] = coefficients[at, start + c]
-                for c in range(lanes, LANES):
+                for c in range(lanes, width):
                     work[to, c] = 0.0
 
 
 @helper(LIBRARY)
 def turn_one(re: Any, im: Any, d: int, stride: int, work: Any, real: int) -> None:
-    """A 2 by 2 matrix on the pairs of rows that a stride apart."""
+    """A 2 by 2 matrix on the pairs of rows that are a stride apart."""
+    width = work.shape[1]
+    split = im.shape[0] > 0
     for base in range(0, d, 2 * stride):
         for i in range(base, base + stride):
             j = i + stride
-            for c in range(LANES):
+            if not split or real:
+                turn_pair(re, i, j, work, width)
+                if split:
+                    turn_pair(im, i, j, work, width)
+                continue
+            for c in range(width):
                 x = re[i, c]
                 y = re[j, c]
-                re[i, c] = work[0, c] * x + work[1, c] * y
-                re[j, c] = work[2, c] * x + work[3, c] * y
-                if im.shape[0]:
-                    u = im[i, c]
-                    v = im[j, c]
-                    if real:
-                        im[i, c] = work[0, c] * u + work[1, c] * v
-                        im[j, c] = work[2, c] * u + work[3, c] * v
-                    else:
-                        re[i, c] -= work[16, c] * u + work[17, c] * v
-                        re[j, c] -= work[18, c] * u + work[19, c] * v
-                        im[i, c] = work[0, c] * u + work[1, c] * v + work[16, c] * x + work[17, c] * y
-                        im[j, c] = work[2, c] * u + work[3, c] * v + work[18, c] * x + work[19, c] * y
+                u = im[i, c]
+                v = im[j, c]
+                re[i, c] = work[0, c] * x + work[1, c] * y - work[16, c] * u - work[17, c] * v
+                im[i, c] = work[0, c] * u + work[1, c] * v + work[16, c] * x + work[17, c] * y
+                re[j, c] = work[2, c] * x + work[3, c] * y - work[18, c] * u - work[19, c] * v
+                im[j, c] = work[2, c] * u + work[3, c] * v + work[18, c] * x + work[19, c] * y
+
+
+@helper(LIBRARY)
+def turn_pair(rows: Any, i: int, j: int, work: Any, width: int) -> None:
+    """A real 2 by 2 matrix on two rows."""
+    for c in range(width):
+        x = rows[i, c]
+        y = rows[j, c]
+        rows[i, c] = work[0, c] * x + work[1, c] * y
+        rows[j, c] = work[2, c] * x + work[3, c] * y
 
 
 @helper(LIBRARY)
 def turn_two(re: Any, im: Any, d: int, high: int, low: int, flips: int, work: Any, real: int) -> None:
     """A 4 by 4 matrix on rows whose numbers differ in two bits; only entries [a, a ^ x] for x marked in `flips`."""
+    width = work.shape[1]
+    split = im.shape[0] > 0
     for i in range(d):
         if i & high or i & low:
             continue
         for a in range(4):
             j = i + (high if a & 2 else 0) + (low if a & 1 else 0)
-            for c in range(LANES):
+            for c in range(width):
                 work[32 + a, c] = re[j, c]
-                if im.shape[0]:
+                re[j, c] = 0.0
+            if split:
+                for c in range(width):
                     work[36 + a, c] = im[j, c]
+                    im[j, c] = 0.0
         for a in range(4):
             j = i + (high if a & 2 else 0) + (low if a & 1 else 0)
-            for c in range(LANES):
-                work[40, c] = 0.0
-                work[41, c] = 0.0
             for x in range(4):
                 if not (flips >> x) & 1:
                     continue
-                e = a * 4 + (a ^ x)
-                for c in range(LANES):
-                    work[40, c] += work[e, c] * work[32 + (a ^ x), c]
-                    if im.shape[0]:
-                        work[41, c] += work[e, c] * work[36 + (a ^ x), c]
-                        if not real:
-                            work[40, c] -= work[16 + e, c] * work[36 + (a ^ x), c]
-                            work[41, c] += work[16 + e, c] * work[32 + (a ^ x), c]
-            for c in range(LANES):
-                re[j, c] = work[40, c]
-                if im.shape[0]:
-                    im[j, c] = work[41, c]
+                b = a ^ x
+                e = a * 4 + b
+                for c in range(width):
+                    re[j, c] += work[e, c] * work[32 + b, c]
+                if split:
+                    for c in range(width):
+                        im[j, c] += work[e, c] * work[36 + b, c]
+                    if not real:
+                        for c in range(width):
+                            re[j, c] -= work[16 + e, c] * work[36 + b, c]
+                            im[j, c] += work[16 + e, c] * work[32 + b, c]
 
 
 @helper(LIBRARY)
 def move(re: Any, im: Any, d: int, tables: Any, at: int, phases: Any, phase: int, spare: Any, sign: float) -> None:
     """new[i] = phase[i] old[tables[at + i]], or with sign -1 its inverse, where `at` gives the inverse's table."""
-    for part in range(2 if im.shape[0] else 1):
-        for i in range(d):
-            j = tables[at + i]
-            for c in range(LANES):
-                spare[part * d + i, c] = im[j, c] if part else re[j, c]
+    width = spare.shape[1]
+    split = im.shape[0] > 0
     for i in range(d):
-        if phase < 0:
-            for c in range(LANES):
-                re[i, c] = spare[i, c]
-                if im.shape[0]:
-                    im[i, c] = spare[d + i, c]
-            continue
-        k = phase + 2 * (tables[at + i] if sign < 0 else i)
-        x = phases[k]
-        y = sign * phases[k + 1]
-        for c in range(LANES):
-            if im.shape[0]:
-                re[i, c] = x * spare[i, c] - y * spare[d + i, c]
-                im[i, c] = x * spare[d + i, c] + y * spare[i, c]
-            else:
-                re[i, c] = x * spare[i, c]
+        for c in range(width):
+            spare[i, c] = re[i, c]
+        if split:
+            for c in range(width):
+                spare[d + i, c] = im[i, c]
+    for i in range(d):
+        j = tables[at + i]
+        x = 1.0
+        y = 0.0
+        if phase >= 0:
+            k = phase + 2 * (j if sign < 0 else i)
+            x = phases[k]
+            y = sign * phases[k + 1]
+        for c in range(width):
+            re[i, c] = x * spare[j, c]
+        if split:
+            for c in range(width):
+                im[i, c] = x * spare[d + j, c]
+            if y != 0.0:
+                for c in range(width):
+                    re[i, c] -= y * spare[d + j, c]
+                    im[i, c] += y * spare[j, c]
 
 
 @helper(LIBRARY)
 def grow(re: Any, im: Any, stride: int, work: Any, real: int) -> None:
     """The product with a one-qubit state, the first column of a matrix: `stride` rows become twice as many."""
+    width = work.shape[1]
+    split = im.shape[0] > 0
     for i in range(stride):
         j = i + stride
-        for c in range(LANES):
+        if split and not real:
+            for c in range(width):
+                x = re[i, c]
+                u = im[i, c]
+                re[i, c] = work[0, c] * x - work[16, c] * u
+                im[i, c] = work[0, c] * u + work[16, c] * x
+                re[j, c] = work[2, c] * x - work[18, c] * u
+                im[j, c] = work[2, c] * u + work[18, c] * x
+            continue
+        for c in range(width):
             x = re[i, c]
             re[i, c] = work[0, c] * x
             re[j, c] = work[2, c] * x
-            if im.shape[0]:
+        if split:
+            for c in range(width):
                 u = im[i, c]
                 im[i, c] = work[0, c] * u
                 im[j, c] = work[2, c] * u
-                if not real:
-                    re[i, c] -= work[16, c] * u
-                    re[j, c] -= work[18, c] * u
-                    im[i, c] += work[16, c] * x
-                    im[j, c] += work[18, c] * x
 
 
 @helper(LIBRARY)
 def shrink(re: Any, im: Any, stride: int, work: Any, real: int) -> None:
     """The inverse of `grow`, which contracts with the conjugate of the one-qubit state."""
+    width = work.shape[1]
+    split = im.shape[0] > 0
     for i in range(stride):
         j = i + stride
-        for c in range(LANES):
-            x = re[i, c]
-            y = re[j, c]
-            re[i, c] = work[0, c] * x + work[2, c] * y
-            if im.shape[0]:
+        if split and not real:
+            for c in range(width):
+                x = re[i, c]
+                y = re[j, c]
                 u = im[i, c]
                 v = im[j, c]
-                im[i, c] = work[0, c] * u + work[2, c] * v
-                if not real:
-                    re[i, c] += work[16, c] * u + work[18, c] * v
-                    im[i, c] -= work[16, c] * x + work[18, c] * y
+                re[i, c] = work[0, c] * x + work[2, c] * y + work[16, c] * u + work[18, c] * v
+                im[i, c] = work[0, c] * u + work[2, c] * v - work[16, c] * x - work[18, c] * y
+            continue
+        for c in range(width):
+            re[i, c] = work[0, c] * re[i, c] + work[2, c] * re[j, c]
+        if split:
+            for c in range(width):
+                im[i, c] = work[0, c] * im[i, c] + work[2, c] * im[j, c]
 
 
 @helper(LIBRARY)
 def inverse(work: Any, d: int, real: int) -> None:
     """The matrix in `work` becomes its conjugate transpose."""
+    width = work.shape[1]
     for a in range(d):
         for b in range(a, d):
             e = a * d + b
             f = b * d + a
-            for c in range(LANES):
+            for c in range(width):
                 x = work[e, c]
                 work[e, c] = work[f, c]
                 work[f, c] = x
@@ -391,29 +422,30 @@ def contract(
 ) -> None:
     """K[a, b] = sum of conj(bra[a]) ket[b] over the rows that agree in all other bits, into rows of `work` from 48 on:
     real parts, and from 64 on imaginary ones."""
-    for e in range(16):
-        for c in range(LANES):
+    width = work.shape[1]
+    split = ket_im.shape[0] > 0
+    for e in range(size * size):
+        for c in range(width):
             work[48 + e, c] = 0.0
             work[64 + e, c] = 0.0
     for i in range(d):
         if i & high or i & low:
             continue
         for a in range(size):
-            p = i + (low if size == 2 and a else 0) + (high if size == 4 and a & 2 else 0)
-            p += low if size == 4 and a & 1 else 0
+            p = i + (low if a & 1 else 0) + (high if a & 2 else 0)
             for x in range(size):
                 if not (flips >> x) & 1:
                     continue
                 b = a ^ x
-                q = i + (low if size == 2 and b else 0) + (high if size == 4 and b & 2 else 0)
-                q += low if size == 4 and b & 1 else 0
+                q = i + (low if b & 1 else 0) + (high if b & 2 else 0)
                 e = a * size + b
-                for c in range(LANES):
-                    work[48 + e, c] += bra_re[p, c] * ket_re[q, c]
-                if ket_im.shape[0]:
-                    for c in range(LANES):
-                        work[48 + e, c] += bra_im[p, c] * ket_im[q, c]
+                if split:
+                    for c in range(width):
+                        work[48 + e, c] += bra_re[p, c] * ket_re[q, c] + bra_im[p, c] * ket_im[q, c]
                         work[64 + e, c] += bra_re[p, c] * ket_im[q, c] - bra_im[p, c] * ket_re[q, c]
+                else:
+                    for c in range(width):
+                        work[48 + e, c] += bra_re[p, c] * ket_re[q, c]
 
 
 @native(
@@ -435,18 +467,19 @@ def forward(
     work: Any,
 ) -> None:
     """All operations of a program on a state, in place."""
+    width = work.shape[1]
     d, columns = re.shape
-    for start in range(0, columns, LANES):
-        lanes = min(LANES, columns - start)
+    for start in range(0, columns, width):
+        lanes = min(width, columns - start)
         for i in range(d):
             for c in range(lanes):
                 here_re[i, c] = re[i, start + c]
-            for c in range(lanes, LANES):
+            for c in range(lanes, width):
                 here_re[i, c] = 0.0
         for i in range(im.shape[0]):
             for c in range(lanes):
                 here_im[i, c] = im[i, start + c]
-            for c in range(lanes, LANES):
+            for c in range(lanes, width):
                 here_im[i, c] = 0.0
         for n in range(program.shape[0]):
             row = program[n]
@@ -456,7 +489,7 @@ def forward(
                 continue
             if code == ZERO:
                 for i in range(row[LOW]):
-                    for c in range(LANES):
+                    for c in range(width):
                         here_re[i + row[LOW], c] = 0.0
                         if here_im.shape[0]:
                             here_im[i + row[LOW], c] = 0.0
@@ -501,21 +534,22 @@ def backward(
 ) -> None:
     """All operations of a program undone on a costate (`bra`, in place) and, in blocks of columns, on its state (`ket`,
     which stays); K of the blocks with angles is written to rows of `small`, [a, b] real, then imaginary."""
+    width = work.shape[1]
     d, columns = bra_re.shape
-    for start in range(0, columns, LANES):
-        lanes = min(LANES, columns - start)
+    for start in range(0, columns, width):
+        lanes = min(width, columns - start)
         for i in range(d):
             for c in range(lanes):
                 k_re[i, c] = ket_re[i, start + c]
                 b_re[i, c] = bra_re[i, start + c]
-            for c in range(lanes, LANES):
+            for c in range(lanes, width):
                 k_re[i, c] = 0.0
                 b_re[i, c] = 0.0
         for i in range(ket_im.shape[0]):
             for c in range(lanes):
                 k_im[i, c] = ket_im[i, start + c]
                 b_im[i, c] = bra_im[i, start + c]
-            for c in range(lanes, LANES):
+            for c in range(lanes, width):
                 k_im[i, c] = 0.0
                 b_im[i, c] = 0.0
         for n in range(program.shape[0] - 1, -1, -1):

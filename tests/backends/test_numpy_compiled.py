@@ -37,8 +37,8 @@ def kernels() -> Kernels:
 def engine(lowered: Lowered, kernels: Kernels, costs: CostModel) -> Engine | None:
     if not compilable(lowered.plan):
         return None
-    plan = CompiledPlan(lowered.module, lowered.plan)
-    return Engine(partial(CompiledShared, plan, kernels, costs=costs), CompiledRun, CompiledAdjoint)
+    plan = CompiledPlan(lowered.module, lowered.plan, costs)
+    return Engine(partial(CompiledShared, plan, kernels), CompiledRun, CompiledAdjoint)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -77,7 +77,7 @@ def test_waves_are_cosine_and_sine(values: list[float], kernels: Kernels) -> Non
     """Of any angle: small, large, infinite or no number."""
     blocks, factors, numbers = one_rotation()
     angles = np.array([values])
-    out, work = np.empty((4, len(values))), np.empty((native.MATRIX_ROWS, native.LANES))
+    out, work = np.empty((4, len(values))), np.empty((native.WORK_ROWS, 16))
     kernels["matrices"](blocks, factors, numbers, angles, work, out)
     with np.errstate(invalid="ignore"):
         half = angles[0] / 2
@@ -98,7 +98,7 @@ def test_kernels_are_plain_functions_too() -> None:
     """Without a compiler they compute the same, slowly."""
     blocks, factors, numbers = one_rotation()
     angles = np.linspace(-7, 7, 19)[None]
-    out, work = np.empty((4, 19)), np.empty((native.MATRIX_ROWS, native.LANES))
+    out, work = np.empty((4, 19)), np.empty((native.WORK_ROWS, 16))
     native.matrices(blocks, factors, numbers, angles, work, out)
     np.testing.assert_allclose(out[0], np.cos(angles[0] / 2), atol=5e-16)
 
