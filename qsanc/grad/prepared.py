@@ -6,8 +6,9 @@ those, and so on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from qsanc.grad.circuit import CircuitCall, calls_of
@@ -17,6 +18,7 @@ from qsanc.ir.model import Function, Operation, Type
 from qsanc.ir.ops import CIRCUIT, OPS, Array, Call, OpDef
 
 if TYPE_CHECKING:
+    from qsanc.grad.parts import Parts
     from qsanc.grad.program import Program
 
 CONSTANT = "constant"
@@ -49,7 +51,8 @@ class Prepared:
     """What is to run of a function: outputs and probes `wanted`, differentiable by the inputs `wrt`.
 
     `constants` are the values that are the same in every run, by number; `active` are the values on a path from `wrt`.
-    `programs` holds what native code is to do, by what the gradient is of; it is filled on demand.
+    `programs` holds what native code is to do, by what the gradient is of, and `parts` both parts of an evaluation of
+    many records, if it has parts; these are filled on demand.
     """
 
     function: Function
@@ -60,7 +63,9 @@ class Prepared:
     levels: tuple[Level, ...]
     constants: tuple[tuple[int, Array], ...]
     active: frozenset[int]
+    modules: Mapping[str, CircuitModule]
     programs: dict[tuple[str, ...] | str, Program] = field(default_factory=dict, compare=False, repr=False)
+    parts: list[Parts | None] = field(default_factory=list, compare=False, repr=False)
 
 
 def prepare(
@@ -101,7 +106,15 @@ def prepare(
         ]
         levels.append(Level(tuple(steps), tuple(calls)))
     return Prepared(
-        function, targets, sources, frozenset(needed), tuple(types), tuple(levels), tuple(constants), frozenset(active)
+        function,
+        targets,
+        sources,
+        frozenset(needed),
+        tuple(types),
+        tuple(levels),
+        tuple(constants),
+        frozenset(active),
+        MappingProxyType(known),
     )
 
 

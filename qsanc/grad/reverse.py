@@ -14,12 +14,16 @@ from qsanc.fast import OFF, Tier
 from qsanc.grad.circuit import Back, CircuitCall, Circuits, Method
 from qsanc.grad.kernels import LIBRARY
 from qsanc.grad.lower import MEAN, NONE, program_of
+from qsanc.grad.parts import is_of_batch, parts_of, rows_of, stretches
 from qsanc.grad.prepared import Prepared, Step, prepare
 from qsanc.grad.run import ABSENT, Bars, Values, accumulate, bind, ones_over, run_step
 from qsanc.ir.layout import Layout
 from qsanc.ir.model import Type
 from qsanc.ir.ops import Array, array_shape
 from qsanc.target import Context, Executable
+
+AT_ONCE = 256
+"""Records that are evaluated at once."""
 
 __all__ = ["Prepared", "evaluate", "prepare", "value_and_gradient"]
 
@@ -37,17 +41,49 @@ def evaluate(
 ) -> dict[str, Array]:
     """The wanted values by name, each [row, static axes ...] (see `ir.layout`).
 
-    `inputs` are given by name in the same form, and those not needed may be missing; `executables` by module name.
-    Raises `BackendFailure` where a backend did not deliver, and `QsanError` where a number looks up what is not there.
+    `inputs` are given by name in the same form, and those not needed may be missing; `executables` by module name. Any
+    number of records takes the memory of `AT_ONCE`, beside what they share. Raises `BackendFailure` where a backend did
+    not deliver, and `QsanError` where a number looks up what is not there.
     """
-    values = bind(prepared, inputs, layout)
     circuits = Circuits(executables, context or Context(), None, shots, independent)
+    if layout.records <= AT_ONCE or any(is_of_batch(prepared.types[number]) for _, number in prepared.wanted):
+        return _evaluated(prepared, inputs, layout, circuits, tier)
+    return _in_parts(prepared, inputs, layout, circuits, tier)
+
+
+def _evaluated(
+    prepared: Prepared, inputs: Mapping[str, Array], layout: Layout, circuits: Circuits, tier: Tier
+) -> dict[str, Array]:
+    values = bind(prepared, inputs, layout)
     kernels = tier.kernels(LIBRARY)
     with np.errstate(all="ignore"):
         if kernels is not None:
             return program_of(prepared, NONE).run(kernels["run"], values, layout, circuits)[0]
         _forward(prepared, values, layout, circuits, keep=False)
     return _wanted(prepared, values)
+
+
+def _in_parts(
+    prepared: Prepared, inputs: Mapping[str, Array], layout: Layout, circuits: Circuits, tier: Tier
+) -> dict[str, Array]:
+    """The wanted values for many records: what all of them share once, then `AT_ONCE` records at a time."""
+    if not prepared.parts:
+        prepared.parts.append(parts_of(prepared, prepared.modules))
+    parts = prepared.parts[0]
+    if parts is not None:
+        found = _evaluated(parts.whole, inputs, layout, circuits, tier)
+        sizes = {axis: len(found[name]) for axis, name in parts.sized}
+        layout = Layout(layout.records, layout.lengths, {**layout.sizes, **sizes})
+        prepared, inputs = parts.some, {**inputs, **found}
+    given = [(value.name, value.type.rows) for value in prepared.function.inputs if value.name in inputs]
+    pieces = []
+    for first, stop, some in stretches(layout, AT_ONCE):
+        slices = {name: rows_of(np.asarray(inputs[name]), rows, layout, first, stop) for name, rows in given}
+        pieces.append(_evaluated(prepared, slices, some, circuits, tier))
+    return {
+        name: np.concatenate([piece[name] for piece in pieces]) if prepared.types[number].rows else pieces[0][name]
+        for name, number in prepared.wanted
+    }
 
 
 def value_and_gradient(
