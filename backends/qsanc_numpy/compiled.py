@@ -94,8 +94,8 @@ class Work:
 
 
 class CompiledPlan:
-    """A plan with its programs, executed as `costs` has it. Safe to use from several threads: what it adds to itself are
-    answers, which do not depend on who asks."""
+    """A plan with its programs, executed as `costs` has it. Safe to use from several threads: all that it remembers are
+    answers that do not depend on who asks."""
 
     def __init__(self, module: CircuitModule, plan: Plan, costs: CostModel = COSTS) -> None:
         self.plan, self._costs = plan, costs
