@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-import numpy as np
-
 from qsanc.target import Context, Floats
 from qsanc.train.records import Records
 
@@ -23,7 +21,10 @@ class Outputs:
 
 
 class Objective(Protocol):
-    """A model with its gradient method, shots and backend chosen. Raises `BackendFailure` where a backend fails."""
+    """A model with its gradient method, shots and backend chosen. Raises `BackendFailure` where a backend fails.
+
+    Outputs and predictions are for any number of records, without memory for all of them at once.
+    """
 
     def gradient(
         self, parameters: Parameters, records: Records, *, wrt: tuple[str, ...], context: Context
@@ -38,24 +39,11 @@ class Objective(Protocol):
         ...
 
 
-EVALUATED = 256
-"""Records that are evaluated at once."""
-
-
 def evaluate(objective: Objective, parameters: Parameters, records: Records, *, context: Context) -> Outputs:
-    """The outputs for any number of records, taken `EVALUATED` at a time."""
-    parts = [
-        objective.outputs(parameters, records.slice(start, start + EVALUATED), context=context)
-        for start in range(0, records.count, EVALUATED)
-    ]
-    return Outputs(np.concatenate([part.predict for part in parts]), np.concatenate([part.loss for part in parts]))
+    """The outputs for all records, by these parameters."""
+    return objective.outputs(parameters, records, context=context)
 
 
 def predict(objective: Objective, parameters: Parameters, records: Records, *, context: Context) -> Floats:
-    """The predictions for any number of records, taken `EVALUATED` at a time."""
-    return np.concatenate(
-        [
-            objective.predict(parameters, records.slice(start, start + EVALUATED), context=context)
-            for start in range(0, records.count, EVALUATED)
-        ]
-    )
+    """The predictions for all records, by these parameters."""
+    return objective.predict(parameters, records, context=context)
