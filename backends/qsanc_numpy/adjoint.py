@@ -1,25 +1,34 @@
 """The adjoint method: one reverse sweep over the tree, from d/d conj(states) to derivatives by all slots.
 
 Gates are undone on the state and on the costate together, stacked in one array (Jones and Gacon 2020,
-arXiv:2009.02823). A block's slope is read behind it from the small matrix K[a, b], the sum of conj(costate)[a] state[b]
-over the other wires (`matrices.slopes`). A shared stretch that ran as a matrix U is swept once for all rows: its state
-is U and its costate the sum over rows of |costate><state before|; that of tails read by observables P is the sum of
-P U |state before><state before| times the cotangent. What all rows share is swept once, after all chunks of rows.
+arXiv:2009.02823). A block's slopes are read from the small matrix K[a, b], the sum over the other wires of
+conj(costate)[a] behind it and state[b] before it, which is the derivative by its entries: `Expansion.slopes`. A shared
+stretch that ran as a matrix U is swept once for all rows: its state is U and its costate the sum over rows of
+|costate><state before|; that of tails read by observables P is the sum of P U |state before><state before| times the
+cotangent. What all rows share is swept once, after all chunks of rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from qsanc_numpy.arrays import Floats, Numbers
-from qsanc_numpy.execute import Run, Shared, matmul
-from qsanc_numpy.kernels import apply, contract, gather_back, product_back
-from qsanc_numpy.matrices import Matrices, SharedMatrices, from_flips, slopes
+from qsanc_numpy.execute import Run, Shared, factors
+from qsanc_numpy.kernels import (
+    apply,
+    apply_group,
+    contract,
+    contract_group,
+    gather_back,
+    matmul,
+    product_back,
+)
+from qsanc_numpy.matrices import Matrices, SharedMatrices, flip_order
 from qsanc_numpy.observables import applied, features, outer
 from qsanc_numpy.permutations import Gather
-from qsanc_numpy.plan import ROOT, Block, Operation, Product
+from qsanc_numpy.plan import ROOT, Block, Group, Operation, Product
 
 
 class Adjoint:
@@ -61,14 +70,14 @@ class Adjoint:
         sweep = _Sweep(self._shared.matrices, self._small, 0)
         for number, costate in self._stretches.items():
             pair = _pair(self._shared.unitary(number), costate)
-            for operation in reversed(self._plan.nodes[number].operations):
-                pair = sweep.undo(operation, pair)
+            for step in reversed(self._plan.nodes[number].steps):
+                pair = sweep.undo(step.does, pair)
         for number, total in self._tails.items():
             self._sweep_tails(sweep, number, total)
         for number, small in self._small.items():
             kind = self._plan.kinds[number]
-            angles = self._shared.matrices.angles(number)
-            for k, slope in enumerate(slopes(kind, angles, from_flips(small[:, :, : kind.count]))):
+            functions = self._shared.matrices.functions(number)
+            for k, slope in enumerate(kind.expansion.slopes(functions, small[:, :, : kind.count])):
                 self._by_site[kind.sites[:, k]] += slope
         return self._by_site
 
@@ -81,18 +90,11 @@ class Adjoint:
 
     def _sweep_tails(self, sweep: _Sweep, number: int, total: Floats) -> None:
         observed = self._shared.observed(number)
-        group, d = observed.group, 1 << self._plan.wires
-        sums = outer(total, d, real=self._plan.nodes[group.parent].real)
-        costate = np.empty((d, len(group.tails), d), np.complex128)
-        start = 0
-        for member, tail in enumerate(group.tails):
-            stop = start + len(tail.results)
-            left = observed.applied[start:stop].transpose(1, 0, 2).reshape(d, -1)
-            costate[:, member] = left @ sums[start:stop].reshape(-1, d)
-            start = stop
-        pair = _pair(observed.unitaries, costate)
-        for operation in reversed(group.operations):
-            pair = sweep.undo(operation, pair)
+        d = 1 << self._plan.wires
+        by_result = observed.applied @ outer(total, d, real=total.shape[1] == d * (d + 1) // 2)
+        pair = _pair(observed.members, np.add.reduceat(by_result, observed.starts, axis=0))
+        for step in reversed(observed.group.steps):
+            pair = sweep.undo(step.does, pair)
 
     def _back(
         self, run: Run, sweep: _Sweep, number: int, states: Mapping[int, Numbers], costate: Numbers
@@ -105,16 +107,14 @@ class Adjoint:
             _accumulate(self._stretches, number, found)
             return matmul(self._shared.unitary(number).conj().T, costate)
         pair = _pair(states[number], costate)
-        for at in reversed(range(len(node.operations))):
-            operation = node.operations[at]
-            if isinstance(operation, Product):
-                sweep.collect_product(operation, run.factors(operation), pair)
+        for at in reversed(range(len(node.steps))):
+            does = node.steps[at].does
+            if isinstance(does, Product):
+                sweep.collect_product(does, pair[1])
                 return None
-            if at == 0 and node.parent == ROOT:
-                sweep.collect(operation, pair)
-                return None
-            pair = sweep.undo(operation, pair)
-        return pair[len(pair) // 2 :]
+            pair = sweep.undo(does, pair)
+        before: Numbers = pair[1]
+        return before
 
     def _by_rows(self, run: Run, sweep: _Sweep) -> Floats:
         """Slopes of kinds with item slots; what belongs to shared kinds waits for the end."""
@@ -124,7 +124,7 @@ class Adjoint:
             if not kind.per_row:
                 _accumulate(self._small, number, small)
                 continue
-            for k, slope in enumerate(slopes(kind, run.matrices.angles(number), from_flips(small))):
+            for k, slope in enumerate(kind.expansion.slopes(run.matrices.functions(number), small)):
                 sites = kind.sites[:, k]
                 self._by_site[sites] += slope.sum(axis=1)
                 place = self._plan.item_place[sites]
@@ -135,7 +135,8 @@ class Adjoint:
 
 class _Sweep:
     """Undoing operations on a state and its costate, stacked. K[x, a] of the blocks that have angles is collected by
-    kind: `small` is [x, a, place, row] for kinds with item slots, else [x, a, place], the identity being one more."""
+    kind: `small` is [x, a, place, row] for kinds with item slots, else [x, a, place], the identity being one more. A
+    place is met once in a sweep."""
 
     def __init__(self, matrices: SharedMatrices | Matrices, small: dict[int, Numbers], rows: int) -> None:
         self.small = small
@@ -143,49 +144,69 @@ class _Sweep:
         self._kinds = matrices.plan.kinds
         self._rows = rows
 
-    def undo(self, operation: Operation, pair: Numbers) -> Numbers:
-        if isinstance(operation, Gather):
-            return gather_back(operation, pair)
-        assert isinstance(operation, Block)
-        self.collect(operation, pair)
-        return apply(operation, self._matrices.backward(operation), pair)
+    def undo(self, does: Operation | Group, pair: Numbers) -> Numbers:
+        if isinstance(does, Group):
+            factors, matrix = self._matrices.group(does)
+            self._collect_group(does, factors, pair)
+            return apply_group(does, matrix.conj().swapaxes(-1, -2), pair)
+        if isinstance(does, Gather):
+            return gather_back(does, pair)
+        assert isinstance(does, Block)
+        before = apply(does, self._matrices.backward(does), pair)
+        if self._kinds[does.kind].trained:
+            self._collect(does, pair[1], before[0])
+        return before
 
-    def collect(self, operation: Operation, pair: Numbers) -> None:
-        if isinstance(operation, Block) and self._kinds[operation.kind].trained:
-            half = len(pair) // 2
-            keep = int(self._kinds[operation.kind].per_row or isinstance(operation.place, np.ndarray))
-            self._keep(operation, contract(operation, pair[half:], pair[:half], keep))
+    def _collect(self, block: Block, costate: Numbers, state: Numbers) -> None:
+        small = self._small(block.kind, state.dtype.kind == "c")
+        if isinstance(block.place, np.ndarray):
+            found = np.zeros((*small.shape[:2], len(block.place)), small.dtype)
+            contract(block, costate, state, found, (True, False))
+            small[:, :, block.place] = found
+        else:
+            contract(block, costate, state, small[:, :, block.place], (False, self._kinds[block.kind].per_row))
 
-    def collect_product(self, operation: Product, factors: Sequence[Numbers], pair: Numbers) -> None:
-        costates = product_back(factors, pair[len(pair) // 2 :])
-        for block, factor, costate in zip(operation.blocks, factors, costates, strict=True):
-            if block is not None and self._kinds[block.kind].trained:
-                found = costate.conj()[:, None] * factor[None]
-                small = np.stack([found[[0, 1], [x, 1 - x]] for x in (0, 1)])
-                self._keep(block, small if self._kinds[block.kind].per_row else small.sum(axis=2))
+    def _collect_group(self, group: Group, factors: Numbers, pair: Numbers) -> None:
+        if not any(self._kinds[part.kind].trained for part in group.parts):
+            return
+        behind = contract_group(group, pair[1], pair[0])
+        found = behind @ (factors.conj() if factors.dtype.kind == "c" else factors)
+        for part in group.parts:
+            small = self._small(part.kind, found.dtype.kind == "c")
+            mine = found if len(group.parts) == 1 else found[..., part.blocks, :, :]
+            entries = mine.reshape(-1, 4).T.take(flip_order(2), axis=0)
+            small.reshape(4, -1)[:, part.places.ravel()] = entries
 
-    def _keep(self, block: Block, found: Numbers) -> None:
-        """Add K[x, a] of a block, with a last axis for its rows or for its members."""
-        kind = self._kinds[block.kind]
-        small = self.small.get(block.kind)
+    def collect_product(self, operation: Product, costate: Numbers) -> None:
+        """K of the blocks of a product: before them is |0>."""
+        costates = product_back(factors(operation, self._matrices), costate)
+        for block, mine in zip(operation.blocks, costates, strict=True):
+            if block is None or not self._kinds[block.kind].trained:
+                continue
+            kind = self._kinds[block.kind]
+            mine = mine.conj() if mine.dtype.kind == "c" else mine
+            small = self._small(block.kind, mine.dtype.kind == "c")
+            for a in (0, 1):
+                small[a, a, block.place] = mine[a] if kind.per_row else mine[a].sum()
+
+    def _small(self, number: int, is_complex: bool) -> Numbers:
+        kind = self._kinds[number]
+        small = self.small.get(number)
         if small is None:
             places = (kind.count, self._rows) if kind.per_row else (kind.count + 1,)
-            small = np.zeros((kind.dimension, kind.dimension, *places), found.dtype)
-        elif np.iscomplexobj(found) and not np.iscomplexobj(small):
-            small = small.astype(np.complex128)
-        if isinstance(block.place, np.ndarray):
-            for member, place in enumerate(block.place.tolist()):
-                small[:, :, place] += found[:, :, member]
-        else:
-            small[:, :, block.place] += found
-        self.small[block.kind] = small
+            small = np.zeros((kind.dimension, kind.dimension, *places), np.complex128 if is_complex else np.float64)
+            self.small[number] = small
+        elif is_complex and small.dtype.kind == "f":
+            small = self.small[number] = small.astype(np.complex128)
+        return small
 
 
 def _pair(state: Numbers, costate: Numbers) -> Numbers:
     """Both stacked. All that made a real state is real: the imaginary part of its costate never matters."""
-    if not np.iscomplexobj(state) and np.iscomplexobj(costate):
-        costate = costate.real
-    return np.concatenate([state, costate])
+    pair = np.empty((2, *state.shape), state.dtype)
+    pair[0] = state
+    pair[1] = costate.real if state.dtype.kind == "f" else costate
+    return pair
 
 
 def _like(costate: Numbers, state: Numbers) -> Numbers:

@@ -8,8 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from qsanc_numpy.arrays import Complex
-from qsanc_numpy.permutations import Gather
-from qsanc_numpy.plan import Block, Lockstep, Node, Operation, Plan
+from qsanc_numpy.plan import Block, Group, Lockstep, Node, Plan, Stage, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """How a plan is executed: the shared nodes that are applied as one matrix, and the groups of tails that are read by
+    their observables."""
+
+    as_matrix: frozenset[int]
+    by_observables: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +39,34 @@ class CostModel:
     matrix_wires: int = 10
     """Registers up to this size may turn a shared stretch into one matrix."""
 
-    def gates(self, operations: Iterable[Operation], register: int, columns: int) -> float:
-        """Operations one by one on so many columns."""
-        total = 0.0
-        for operation in operations:
-            terms = 1 if isinstance(operation, Gather) else len(operation.flips) if isinstance(operation, Block) else 2
-            total += self.call * (2 * terms - 1) + self.entry * terms * (columns << register)
-        return total
+    def strategy(self, plan: Plan, columns: int) -> Strategy:
+        """What pays for so many columns."""
+        shared = (k for k, node in enumerate(plan.nodes) if node.stage is Stage.SHARED)
+        return Strategy(
+            frozenset(k for k in shared if self.as_matrix(plan, plan.nodes[k], columns)),
+            frozenset(k for k, group in enumerate(plan.groups) if self.by_observables(plan, group, columns)),
+        )
+
+    def gates(self, steps: Iterable[Step], register: int, columns: int) -> float:
+        """Steps one by one on so many columns."""
+        return sum(self._step(step, columns << register) for step in steps)
+
+    def _step(self, step: Step, amplitudes: int) -> float:
+        if isinstance(step.does, Group):
+            return 2 * self.call + self.product * step.does.dimension * amplitudes
+        terms = len(step.does.flips) if isinstance(step.does, Block) else 1
+        return self.call * (2 * terms - 1) + self.entry * terms * amplitudes
 
     def matrix(self, plan: Plan, node: Node, columns: int) -> float:
         """A shared node as one matrix."""
-        built = self.gates(node.operations, plan.wires, 1 << plan.wires)
+        built = self.gates(node.steps, plan.wires, 1 << plan.wires)
         return built + self.call + self.product * (columns << 2 * plan.wires)
 
     def observables(self, plan: Plan, group: Lockstep, columns: int) -> float:
         """Tails by their observables, on real states."""
         d = 1 << plan.wires
         results = len(group.results)
-        once = self.gates(group.operations, plan.wires, d * len(group.tails)) + 2 * self.product * results * d**3
+        once = self.gates(group.steps, plan.wires, d * len(group.tails)) + 2 * self.product * results * d**3
         return once + 4 * self.call + (self.feature + self.product * results / 2) * (d * (d + 1) // 2) * columns
 
     def readings(self, plan: Plan, group: Lockstep, columns: int) -> float:
@@ -57,7 +75,7 @@ class CostModel:
         for tail in group.tails:
             node = plan.nodes[tail.node]
             flips = len({_flipped(observable) for observable in tail.observables})
-            total += min(self.gates(node.operations, plan.wires, columns), self.matrix(plan, node, columns))
+            total += min(self.gates(node.steps, plan.wires, columns), self.matrix(plan, node, columns))
             total += flips * (8 * self.call + 2 * self.entry * (columns << plan.wires))
         return total
 
@@ -65,7 +83,7 @@ class CostModel:
         """Whether a shared node pays as one matrix on so many columns."""
         if plan.wires > self.matrix_wires:
             return False
-        return self.matrix(plan, node, columns) < self.gates(node.operations, plan.wires, columns)
+        return self.matrix(plan, node, columns) < self.gates(node.steps, plan.wires, columns)
 
     def by_observables(self, plan: Plan, group: Lockstep, columns: int) -> bool:
         """Whether tails pay by their observables."""

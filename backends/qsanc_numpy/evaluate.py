@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 import numpy as np
@@ -15,7 +15,7 @@ from qsanc.target import Bindings, Gradient, Shifts
 from qsanc_numpy.adjoint import Adjoint
 from qsanc_numpy.arrays import Complex, Floats, Ints, Numbers
 from qsanc_numpy.compiled import CompiledAdjoint, CompiledPlan, CompiledRun, CompiledShared
-from qsanc_numpy.costs import CostModel
+from qsanc_numpy.costs import CostModel, Strategy
 from qsanc_numpy.engine import Engine, Kept, Rows, SharedValues
 from qsanc_numpy.execute import Run, Shared, States
 from qsanc_numpy.lowering import lower
@@ -46,14 +46,16 @@ class Reading:
 
 @dataclass(frozen=True, eq=False)
 class Lowered:
-    """`readouts` are by segment, `overlaps` by result; `order` numbers the sites' operations as they are executed."""
+    """`readouts` are by segment, `overlaps` by result."""
 
     module: CircuitModule
     plan: Plan
     readouts: Mapping[int, Readout]
     overlaps: Mapping[int, OverlapPlan]
-    order: Ints
     costs: CostModel
+    states: frozenset[int]
+    """The results that are states."""
+    _strategies: dict[int, Strategy] = field(default_factory=dict)
 
     @staticmethod
     def of(module: CircuitModule, costs: CostModel | None = None) -> Lowered:
@@ -71,15 +73,20 @@ class Lowered:
             )
             for segment in {r.segment for r in module.results if not isinstance(r, Overlap)}
         }
-        homes = [(home.node, home.operation) for home in plan.homes]
-        rank = {home: k for k, home in enumerate(sorted(set(homes)))}
-        order = np.array([rank[home] for home in homes], np.int64)
-        return Lowered(module, plan, readouts, overlaps, order, costs or CostModel())
+        states = frozenset(k for k, result in numbered.items() if isinstance(result, State))
+        return Lowered(module, plan, readouts, overlaps, costs or CostModel(), states)
+
+    def strategy(self, columns: int) -> Strategy:
+        """What pays for so many columns in all, executed by NumPy."""
+        found = self._strategies.get(columns)
+        if found is None:
+            found = self._strategies[columns] = self.costs.strategy(self.plan, columns)
+        return found
 
     @cached_property
     def numpy(self) -> Engine:
         """Execution by NumPy."""
-        return Engine(lambda values, columns: Shared(self.plan, values, columns, self.costs), Run, Adjoint)
+        return Engine(lambda values, columns: Shared(self.plan, values, self.strategy(columns)), Run, Adjoint)
 
     @cached_property
     def _compiled(self) -> CompiledPlan | None:
@@ -136,7 +143,7 @@ class Lowered:
         wanted = frozenset(results)
         if not len(at):
             return self._nothing(wanted)
-        shared = Shared(self.plan, bindings.shared, len(at), self.costs)
+        shared = Shared(self.plan, bindings.shared, self.strategy(len(at)))
         if pairs is not None:
             return self._overlaps_at_shifts(shared, bindings, wanted, pairs, at)
         if not any(self.plan.nodes[self.plan.ends[segment]].per_row for segment in self._segments(wanted)):
@@ -243,7 +250,7 @@ class Lowered:
     def _readouts_at_shifts(
         self, shared: Shared, items: Floats, wanted: frozenset[int], site: Ints, delta: Floats, row: Ints
     ) -> Values:
-        columns, column = distinct(self.order, site, delta, row)
+        columns, column = distinct(self.plan.order, site, delta, row)
         run, reading = Run(shared, items), self.reading(shared, wanted)
         parts = [self._columns_read(run, reading, part) for _, part in self._column_chunks(columns)]
         return {k: value[column] for k, value in _joined(parts).items()} if parts else self._nothing(wanted)
@@ -277,7 +284,7 @@ class Lowered:
     def _overlaps_at_shifts(
         self, shared: Shared, bindings: Bindings, wanted: frozenset[int], pairs: Ints, at: Shifts
     ) -> Values:
-        columns, column = distinct(self.order, at.site, at.delta, pairs[at.row, at.side])
+        columns, column = distinct(self.plan.order, at.site, at.delta, pairs[at.row, at.side])
         run = Run(shared, bindings.items)
         ends = {self.plan.ends[segment] for segment in self._segments(wanted)}
         values: Values = {k: np.empty(len(at)) for k in wanted}
@@ -343,7 +350,7 @@ class Reverse:
         plan = self.lowered.plan
         adjoint = self.engine.sweep(self.shared)
         items = np.zeros_like(self.bindings.items)
-        if any(k in readout.states for k in cotangents for readout in self.lowered.readouts.values()):
+        if not self.lowered.states.isdisjoint(cotangents):
             raise CompilerBug("a state is not differentiable")
         for one in self.passes:
             costates, observed = self._costates(one, cotangents)

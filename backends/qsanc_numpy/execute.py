@@ -12,14 +12,14 @@ from functools import cached_property
 
 import numpy as np
 
-from qsanc_numpy.arrays import Complex, Floats, Numbers
-from qsanc_numpy.costs import CostModel
-from qsanc_numpy.kernels import apply, gather, product_state
+from qsanc_numpy.arrays import Complex, Floats, Ints, Numbers
+from qsanc_numpy.costs import Strategy
+from qsanc_numpy.kernels import apply, apply_group, gather, matmul, product_state
 from qsanc_numpy.matrices import Matrices, SharedMatrices
 from qsanc_numpy.measure import Readout
 from qsanc_numpy.observables import features, weights
 from qsanc_numpy.permutations import Gather
-from qsanc_numpy.plan import ROOT, Block, Lockstep, Operation, Plan, Product, Stage
+from qsanc_numpy.plan import ROOT, Group, Lockstep, Operation, Plan, Product
 
 States = dict[int, Numbers]
 """States by node, [2^wires, column]; the columns are the rows, or a single one for all rows."""
@@ -34,16 +34,22 @@ class Observed:
     unitaries: Numbers
     applied: Complex
 
+    @property
+    def members(self) -> Numbers:
+        """The unitaries, [member, 2^wires, 2^wires]."""
+        return self.unitaries.swapaxes(0, 1)
+
+    @cached_property
+    def starts(self) -> Ints:
+        """The first result of each member."""
+        return np.cumsum([0, *(len(tail.results) for tail in self.group.tails[:-1])])
+
     @cached_property
     def observables(self) -> Complex:
         """U^T conjugate P U for each result: [result, 2^wires, 2^wires]."""
-        parts = []
-        start = 0
-        for member, tail in enumerate(self.group.tails):
-            stop = start + len(tail.results)
-            parts.append(self.unitaries[:, member].conj().T @ self.applied[start:stop])
-            start = stop
-        return np.concatenate(parts)
+        turned = self.members.conj().swapaxes(1, 2)
+        parts = np.split(self.applied, self.starts[1:])
+        return np.concatenate([one @ part for one, part in zip(turned, parts, strict=True)])
 
     @cached_property
     def on_real(self) -> Floats:
@@ -55,34 +61,27 @@ class Observed:
 
 
 class Shared:
-    """A plan at values float64[shared slot], before any row is known. `columns` is how many there will be in all: the
-    strategies of shared stretches depend on it."""
+    """A plan at values float64[shared slot], before any row is known, executed by a strategy."""
 
-    def __init__(self, plan: Plan, shared: Floats, columns: int, costs: CostModel) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, shared: Floats, strategy: Strategy) -> None:
+        self.plan, self.strategy = plan, strategy
         self.matrices = SharedMatrices(plan, shared)
-        self._columns, self._costs = columns, costs
-        self._as_matrix: dict[int, bool] = {}
         self._unitaries: dict[int, Numbers] = {}
         self._observed: dict[int, Observed] = {}
 
     def as_matrix(self, node: int) -> bool:
-        """Whether this node, a shared one, is applied as one matrix."""
-        if node not in self._as_matrix:
-            one = self.plan.nodes[node]
-            shared = one.stage is Stage.SHARED
-            self._as_matrix[node] = shared and self._costs.as_matrix(self.plan, one, self._columns)
-        return self._as_matrix[node]
+        """Whether this node is applied as one matrix."""
+        return node in self.strategy.as_matrix
 
     def by_observables(self, group: int) -> bool:
-        return self._costs.by_observables(self.plan, self.plan.groups[group], self._columns)
+        return group in self.strategy.by_observables
 
     def unitary(self, node: int) -> Numbers:
         """The matrix of a shared node: its columns are what becomes of the basis states."""
         if node not in self._unitaries:
             state: Numbers = np.eye(1 << self.plan.wires)
-            for operation in self.plan.nodes[node].operations:
-                state = self._operate(operation, state)
+            for step in self.plan.nodes[node].steps:
+                state = operate(step.does, self.matrices, state)
             self._unitaries[node] = state
         return self._unitaries[node]
 
@@ -90,19 +89,29 @@ class Shared:
         if number not in self._observed:
             group = self.plan.groups[number]
             d = 1 << self.plan.wires
-            state: Numbers = np.zeros((d, len(group.tails), d))
-            state[np.arange(d), :, np.arange(d)] = 1.0
-            for operation in group.operations:
-                state = self._operate(operation, state)
-            applied = [tail.observables @ state[:, member] for member, tail in enumerate(group.tails)]
-            self._observed[number] = Observed(group, state, np.concatenate(applied))
+            state: Numbers = np.eye(d)
+            for step in group.steps:
+                state = operate(step.does, self.matrices, state)
+            state = np.broadcast_to(state, (len(group.tails), d, d))
+            applied = [tail.observables @ one for tail, one in zip(group.tails, state, strict=True)]
+            self._observed[number] = Observed(group, state.swapaxes(0, 1), np.concatenate(applied))
         return self._observed[number]
 
-    def _operate(self, operation: Operation, state: Numbers) -> Numbers:
-        if isinstance(operation, Gather):
-            return gather(operation, state)
-        assert isinstance(operation, Block)
-        return apply(operation, self.matrices.forward(operation), state)
+
+def operate(does: Operation | Group, matrices: SharedMatrices | Matrices, state: Numbers) -> Numbers:
+    """An operation, or a group of them, on a state."""
+    if isinstance(does, Group):
+        return apply_group(does, matrices.group(does)[1], state)
+    if isinstance(does, Gather):
+        return gather(does, state)
+    if isinstance(does, Product):
+        return product_state(factors(does, matrices))
+    return apply(does, matrices.forward(does), state)
+
+
+def factors(operation: Product, matrices: SharedMatrices | Matrices) -> list[Numbers]:
+    """The one-qubit states of a product, [2, column] each."""
+    return [one_qubit(None if block is None else matrices.forward(block)) for block in operation.blocks]
 
 
 class Run:
@@ -127,7 +136,7 @@ class Run:
     def observe(self, group: int, state: Numbers) -> Floats:
         """The results of tails read by observables, float64[result, column], on the state before them."""
         observed = self.shared.observed(group)
-        return (observed.on_complex if np.iscomplexobj(state) else observed.on_real) @ features(state)
+        return (observed.on_complex if state.dtype.kind == "c" else observed.on_real) @ features(state)
 
     def read(self, readout: Readout, state: Numbers, wanted: frozenset[int]) -> dict[int, Numbers]:
         """The wanted results of a segment at its end, [column, ...] each."""
@@ -143,41 +152,18 @@ class Run:
     def forward(self, node: int, state: Numbers) -> Numbers:
         if self.shared.as_matrix(node):
             return matmul(self.shared.unitary(node), state)
-        for operation in self.plan.nodes[node].operations:
-            state = self.operate(operation, state)
+        for step in self.plan.nodes[node].steps:
+            state = operate(step.does, self.matrices, state)
         return state
-
-    def operate(self, operation: Operation, state: Numbers) -> Numbers:
-        if isinstance(operation, Gather):
-            return gather(operation, state)
-        if isinstance(operation, Product):
-            return product_state(self.factors(operation))
-        return apply(operation, self.matrices.forward(operation), state)
-
-    def factors(self, operation: Product) -> list[Numbers]:
-        """The one-qubit states of a product, [2, column] each."""
-        return [one_qubit(None if block is None else self.matrices.forward(block)) for block in operation.blocks]
 
 
 def one_qubit(matrix: Numbers | None) -> Numbers:
     """The state [2, column] that a matrix X[x, a, ...] makes of |0>."""
     if matrix is None:
         return np.array([[1.0], [0.0]])
-    return np.stack([matrix[0, 0], matrix[1, 1]]).reshape(2, -1)
-
-
-def matmul(matrix: Numbers, state: Numbers) -> Numbers:
-    """`matrix @ state` without making a real one of them complex."""
-    if np.iscomplexobj(matrix) and not np.iscomplexobj(state):
-        parts = np.concatenate([matrix.real, matrix.imag]) @ state
-        d = len(matrix)
-        out = np.empty((d, state.shape[1]), np.complex128)
-        out.real, out.imag = parts[:d], parts[d:]
-        return out
-    if np.iscomplexobj(state) and not np.iscomplexobj(matrix):
-        product: Floats = matrix @ np.ascontiguousarray(state).view(np.float64)
-        return product.view(np.complex128)
-    return matrix @ state
+    state = np.empty((2, matrix.shape[2]), matrix.dtype)
+    state[0], state[1] = matrix[0, 0], matrix[1, 1]
+    return state
 
 
 def closure(plan: Plan, wanted: Iterable[int]) -> tuple[int, ...]:

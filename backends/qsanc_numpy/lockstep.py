@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from qsanc_numpy.groups import grouped
 from qsanc_numpy.permutations import Gather
 from qsanc_numpy.plan import Block, Kind, Lockstep, Node, Operation, Tail
 
@@ -17,7 +18,9 @@ _SLACK = 1.5
 """A merged sequence may be this much longer than its members are on average."""
 
 
-def in_lockstep(nodes: Sequence[Node], kinds: Sequence[Kind], tails: Sequence[Tail]) -> tuple[Lockstep, ...]:
+def in_lockstep(
+    nodes: Sequence[Node], kinds: Sequence[Kind], tails: Sequence[Tail], register: int
+) -> tuple[Lockstep, ...]:
     """The tails in groups of one parent whose operations merge."""
     groups: list[tuple[int, list[Tail], list[list[Operation | None]]]] = []
     for tail in tails:
@@ -30,10 +33,12 @@ def in_lockstep(nodes: Sequence[Node], kinds: Sequence[Kind], tails: Sequence[Ta
                 break
         else:
             groups.append((node.parent, [tail], [[operation] for operation in node.operations]))
-    return tuple(
-        Lockstep(parent, tuple(members), tuple(_joint(column, kinds) for column in columns))
-        for parent, members, columns in groups
-    )
+    found = []
+    for parent, members, columns in groups:
+        operations = tuple(_joint(column, kinds) for column in columns)
+        results = tuple(k for tail in members for k in tail.results)
+        found.append(Lockstep(parent, tuple(members), operations, grouped(operations, kinds, register), results))
+    return tuple(found)
 
 
 def _merged(

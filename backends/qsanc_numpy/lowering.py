@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 import numpy as np
@@ -14,6 +14,8 @@ from qsanc.ir.circuit import Angle, CircuitModule, Expectation, Gate, Overlap, S
 from qsanc.ir.gatedef import Generator
 from qsanc.ir.gates import GATES
 from qsanc_numpy.arrays import Complex
+from qsanc_numpy.expansions import Expansion
+from qsanc_numpy.groups import grouped
 from qsanc_numpy.lockstep import in_lockstep
 from qsanc_numpy.observables import dense
 from qsanc_numpy.permutations import Gather, monomial
@@ -36,6 +38,8 @@ GATHER_WIRES = 16
 """Registers up to this size run permutations as one indexed copy; beyond, the table of indices is too large."""
 OBSERVABLE_WIRES = 6
 """Registers up to this size may read tails by dense observables."""
+EXPONENTIALS = 5
+"""A block has at most so many: it is a sum over products of functions of its angles."""
 
 
 @dataclass(slots=True)
@@ -51,6 +55,10 @@ class _Draft:
     @property
     def fixed(self) -> bool:
         return all(not sites for _, sites in self.gates)
+
+    @property
+    def exponentials(self) -> int:
+        return sum(len(GATES[gate.name].factors) for gate, _ in self.gates)
 
     @property
     def one_qubit(self) -> bool:
@@ -90,7 +98,7 @@ def lower(module: CircuitModule) -> Plan:
     """Raises `CompilerBug` on a channel or a gate that is not in the table: `check` and the verifier come before."""
     angles = [module.angle_at(site) for site in module.sites()]
     met = _Met(module.wires)
-    nodes = [Node("start", None, Stage.ONCE, (), real=True, per_row=False)]
+    nodes = [Node("start", None, Stage.ONCE, (), (), real=True, per_row=False)]
     ends: list[int] = []
     next_site = 0
     for segment in module.segments:
@@ -101,6 +109,7 @@ def lower(module: CircuitModule) -> Plan:
             start = len(nodes) - 1
         ends.append(start)
     kinds = tuple(_kind(names, per_row, met.sites[k]) for k, (names, per_row) in enumerate(met.keys))
+    nodes = [replace(node, steps=grouped(node.operations, kinds, module.wires)) for node in nodes]
     tails = _tails(module, nodes, ends)
     item_sites = [k for k, angle in enumerate(angles) if _has_items(module, angle)]
     item_place = np.full(len(angles), -1, np.int64)
@@ -110,7 +119,7 @@ def lower(module: CircuitModule) -> Plan:
         module.wires,
         tuple(nodes),
         tuple(ends),
-        in_lockstep(nodes, kinds, tails),
+        in_lockstep(nodes, kinds, tails, module.wires),
         kinds,
         _affine([angle.constant for angle in angles], [_terms(angle, 0, split) for angle in angles]),
         _affine([0.0] * len(item_sites), [_terms(angles[k], split, len(module.slots)) for k in item_sites]),
@@ -178,6 +187,8 @@ def _absorb(drafts: list[_Draft], new: _Draft) -> bool:
 def _alike(draft: _Draft, new: _Draft) -> bool:
     """Whether both fit in one block: gates on the same one or two wires, of one stage or without angles."""
     on_same_wires = len(new.wires) <= 2 and all(gate.wires == new.wires for gate, _ in draft.gates)
+    if draft.exponentials + new.exponentials > EXPONENTIALS:
+        return False
     return on_same_wires and (draft.per_row == new.per_row or draft.fixed or new.fixed)
 
 
@@ -213,7 +224,7 @@ def _node(name: str, parent: int, stage: Stage, drafts: list[_Draft], nodes: Seq
     real = nodes[parent].real and all(gate_is_real(gate) for d in drafts for gate, _ in d.gates)
     if operations and isinstance(operations[0], Product):
         real = real and all(gate_is_real(gate) for d in firsts.values() for gate, _ in d.gates)
-    return Node(name, parent, stage, tuple(operations), real, nodes[parent].per_row or stage is Stage.ROWS)
+    return Node(name, parent, stage, tuple(operations), (), real, nodes[parent].per_row or stage is Stage.ROWS)
 
 
 def _firsts(drafts: Sequence[_Draft]) -> dict[int, _Draft]:
@@ -238,7 +249,10 @@ def _kind(names: tuple[str, ...], per_row: bool, sites: list[tuple[int, ...]]) -
     factors = tuple(_factors(names))
     d = 1 << GATES[names[0]].wires
     real = all(gate_is_real(Gate(name, ())) for name in names)
-    return Kind(names, d, factors, np.array(sites, np.int64).reshape(len(sites), len(sites[0])), per_row, real)
+    expansion = Expansion.of(factors, d, real=real)
+    return Kind(
+        names, d, factors, expansion, np.array(sites, np.int64).reshape(len(sites), len(sites[0])), per_row, real
+    )
 
 
 def _factors(names: Sequence[str]) -> list[Generator | Complex]:

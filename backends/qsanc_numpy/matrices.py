@@ -5,149 +5,64 @@ A matrix M, [d, d, ...], is kept by flipped bits: X[x, a, ...] = M[a, a ^ x, ...
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
-from qsanc.ir.gatedef import Generator
-from qsanc_numpy.arrays import Complex, Floats, Ints, Numbers
-from qsanc_numpy.plan import Block, Kind, Plan
+from qsanc_numpy.arrays import Floats, Ints, Numbers
+from qsanc_numpy.plan import Block, Group, Kind, Plan
+
+Functions = list[Floats]
+"""For each exponential of a kind the functions of its angles: see `expansions`."""
 
 
-@lru_cache(maxsize=64)
-def _basis(generator: Generator) -> tuple[Floats, Numbers]:
-    """Frequencies w and matrices [d * d, 1 + cosines + sines] such that exp(-i t G) is the sum of those matrices
-    times (1, cos(w t), sin(w t)); the matrices are real where all exponentials are."""
-    d = len(generator.matrix)
-    zero: Complex = np.zeros((d, d), np.complex128)
-    cosines: dict[float, Complex] = {}
-    sines: dict[float, Complex] = {}
-    for value, projector in zip(generator.eigenvalues, generator.projectors, strict=True):
-        if value == 0:
-            zero = zero + projector
-        else:
-            w = abs(value)
-            cosines[w] = cosines.get(w, 0) + projector
-            sines[w] = sines.get(w, 0) - 1j * np.sign(value) * projector
-    parts = np.stack([zero, *cosines.values(), *sines.values()]).reshape(-1, d * d).T
-    parts = np.ascontiguousarray(parts)
-    return np.array(list(cosines), np.float64), parts.real.copy() if np.all(parts.imag == 0) else parts
+@lru_cache(maxsize=8)
+def flip_order(dimension: int) -> Ints:
+    """Where each entry X[x, a] is among the entries M[a, b], both flattened."""
+    a = np.arange(dimension)
+    order: Ints = (a * dimension + (a ^ a[:, None])).ravel()
+    return order
 
 
-def exponential(generator: Generator, angles: Floats) -> Numbers:
-    """exp(-i angle G), [d, d, ...], for angles float64[...] in radians; float64 where G is imaginary."""
-    d = len(generator.matrix)
-    frequencies, parts = _basis(generator)
-    w = len(frequencies)
-    functions = np.empty((1 + 2 * w, angles.size))
-    functions[0] = 1.0
-    turned = np.multiply.outer(frequencies, angles.ravel())
-    np.cos(turned, out=functions[1 : 1 + w])
-    np.sin(turned, out=functions[1 + w :])
-    return (parts @ functions).reshape(d, d, *angles.shape)
-
-
-@lru_cache(maxsize=64)
-def _slope_matrix(generator: Generator) -> Numbers:
-    """-i G, float64 where it is real."""
-    turn = -1j * generator.matrix
-    return turn.real.copy() if np.all(turn.imag == 0) else turn
-
-
-def _fixed(matrix: Complex) -> Numbers:
-    return matrix.real.copy() if np.all(matrix.imag == 0) else matrix
-
-
-def factor_matrices(kind: Kind, angles: Floats) -> list[Numbers]:
-    """Each factor's matrices, [d, d, ...], at angles float64[exponential, ...]; fixed ones [d, d, 1, ...]."""
-    matrices: list[Numbers] = []
-    at = 0
-    for factor in kind.factors:
-        if isinstance(factor, Generator):
-            matrices.append(exponential(factor, angles[at]))
-            at += 1
-        else:
-            matrices.append(_fixed(factor).reshape(*factor.shape, *(1,) * (angles.ndim - 1)))
-    return matrices
-
-
-def block_matrices(kind: Kind, angles: Floats) -> Numbers:
-    """The blocks' matrices, [d, d, ...] at angles float64[exponential, ...]."""
-    return _chain(factor_matrices(kind, angles), angles.shape[1:])
-
-
-def _chain(matrices: Sequence[Numbers], batch: tuple[int, ...]) -> Numbers:
-    total = matrices[0]
-    for matrix in matrices[1:]:
-        total = product(matrix, total)
-    return np.broadcast_to(total, (*total.shape[:2], *batch)) if total.shape[2:] != batch else total
-
-
-def product(left: Numbers, right: Numbers) -> Numbers:
-    """Matrix product over the first two axes, entrywise over the others: [d, d, ...]."""
-    d = left.shape[0]
-    total: Numbers = left[:, 0, None] * right[None, 0]
-    for k in range(1, d):
-        total = total + left[:, k, None] * right[None, k]
-    return total
-
-
-def slopes(kind: Kind, angles: Floats, small: Numbers) -> list[Floats]:
-    """For each exponential, the slope by its angle, float64[...]: 2 Re sum D[a, b] K[a, b] for the derivative D of the
-    block's matrix at angles float64[exponential, ...].
-
-    `small` is K[a, b] behind the block, [d, d, ...]: the sum over the other wires of conj(costate)[a] state[b]. There
-    an exponential's own slope is 2 Re sum (-i G)[a, b] K[a, b]; before a factor M it is M^T K conj(M).
-    """
-    found: list[Floats] = []
-    matrices: list[Numbers] | None = None
-    left = int(kind.sites.shape[1])
-    for k in reversed(range(len(kind.factors))):
-        factor = kind.factors[k]
-        if isinstance(factor, Generator):
-            found.append(_slope(_slope_matrix(factor), small))
-            left -= 1
-        if not left:
-            break
-        if matrices is None:
-            matrices = factor_matrices(kind, angles)
-        matrix = matrices[k]
-        small = product(product(matrix.swapaxes(0, 1), small), matrix.conj())
-    return found[::-1]
-
-
-def _slope(turn: Numbers, small: Numbers) -> Floats:
-    total: Floats | float = 0.0
-    for a, b in np.argwhere(turn):
-        entry = turn[a, b]
-        part = small[a, b]
-        if np.iscomplexobj(part):
-            total = total + (2 * entry.real) * part.real - (2 * entry.imag) * part.imag
-        else:
-            total = total + (2 * entry.real) * part
-    return np.asarray(total)
+@lru_cache(maxsize=8)
+def square_order(dimension: int) -> Ints:
+    """Where each entry M[a, b] is among the entries X[x, a], both flattened."""
+    return np.argsort(flip_order(dimension))
 
 
 def by_flips(matrices: Numbers) -> Numbers:
     """X[x, a, ...] = M[a, a ^ x, ...]."""
-    a = np.arange(len(matrices))
-    flipped: Numbers = matrices[a, a ^ a[:, None]]
-    return flipped
+    d = len(matrices)
+    found: Numbers = matrices.reshape(d * d, -1).take(flip_order(d), axis=0)
+    return found.reshape(matrices.shape)
 
 
-def from_flips(flipped: Numbers) -> Numbers:
-    """M[a, b, ...] = X[a ^ b, a, ...]."""
-    a = np.arange(len(flipped))[:, None]
-    matrices: Numbers = flipped[a ^ a.T, a]
-    return matrices
+def turned_back(kind: Kind, shifted: Numbers, inverse: Numbers) -> Numbers:
+    """X[x, a, ...] of M' M^-1: what turns a state behind a block M into that behind M'."""
+    d = kind.dimension
+    order = square_order(d)
+    left, right = (m.reshape(d * d, -1).take(order, axis=0).reshape(d, d, -1) for m in (shifted, inverse))
+    total: Numbers = left[:, 0, None] * right[None, 0]
+    for k in range(1, d):
+        total = total + left[:, k, None] * right[None, k]
+    return by_flips(total)
 
 
-def inverse(flipped: Numbers) -> Numbers:
-    """The conjugate transposes: the X of M is conj(X[x, a ^ x]) for that of its inverse."""
-    a = np.arange(len(flipped))
-    turned: Numbers = flipped[a[:, None], a ^ a[:, None]]
-    return turned.conj() if np.iscomplexobj(turned) else turned
+def kron(factors: Numbers) -> Numbers:
+    """The Kronecker products of matrices [..., factor, d, d]."""
+    count = factors.shape[-3]
+    if count == 1:
+        only: Numbers = factors[..., 0, :, :]
+        return only
+    if count % 2:
+        return _kron(factors[..., 0, :, :], kron(factors[..., 1:, :, :]))
+    return kron(_kron(factors[..., 0::2, :, :], factors[..., 1::2, :, :]))
+
+
+def _kron(left: Numbers, right: Numbers) -> Numbers:
+    both = left[..., :, None, :, None] * right[..., None, :, None, :]
+    d = left.shape[-1] * right.shape[-1]
+    return both.reshape(*both.shape[:-4], d, d)
 
 
 class SharedMatrices:
@@ -157,33 +72,73 @@ class SharedMatrices:
         self.plan = plan
         self.base = plan.shared.evaluate(shared)
         """The part of every site's angle that all rows share, float64[site]."""
-        self._forward: dict[int, Numbers] = {}
-        self._inverse: dict[int, Numbers] = {}
+        self._functions: dict[int, Functions] = {}
+        self._found: dict[tuple[int, bool], Numbers] = {}
+        self._square: dict[int, Numbers] = {}
+        self._groups: dict[Group, tuple[Numbers, Numbers]] = {}
 
-    def angles(self, number: int) -> Floats:
-        """Of the blocks of a kind without item slots, float64[exponential, place]."""
-        return self.base[self.plan.kinds[number].sites.T]
+    def functions(self, number: int) -> Functions:
+        """Of the angles of a kind without item slots, float64[function, place] for each exponential."""
+        if number not in self._functions:
+            kind = self.plan.kinds[number]
+            self._functions[number] = kind.expansion.functions(self.base[kind.sites.T])
+        return self._functions[number]
 
     def forward(self, block: Block) -> Numbers:
-        """X[x, a] of a block, or X[x, a, member] of one in lockstep."""
-        matrix: Numbers = self._all(block.kind)[:, :, block.place]
-        return matrix
+        """X[x, a, 1] of a block, or X[x, member, a, 1] of one in lockstep."""
+        return self._at(block, inverse=False)
 
     def backward(self, block: Block) -> Numbers:
         """The same of the inverse."""
-        if block.kind not in self._inverse:
-            self._inverse[block.kind] = inverse(self._all(block.kind))
-        matrix: Numbers = self._inverse[block.kind][:, :, block.place]
-        return matrix
+        return self._at(block, inverse=True)
 
-    def _all(self, number: int) -> Numbers:
+    def group(self, group: Group) -> tuple[Numbers, Numbers]:
+        """The matrices of its blocks, [..., block, 2, 2], and their Kronecker product, with an axis before for members
+        in lockstep."""
+        found = self._groups.get(group)
+        if found is None:
+            factors = self._factors(group)
+            found = self._groups[group] = (factors, kron(factors))
+        return found
+
+    def _factors(self, group: Group) -> Numbers:
+        if len(group.parts) == 1:
+            part = group.parts[0]
+            one: Numbers = self._squares(part.kind)[part.places]
+            return one
+        parts = [self._squares(part.kind)[part.places] for part in group.parts]
+        lead = parts[0].shape[:-3]
+        factors = np.empty((*lead, len(group.blocks), 2, 2), np.result_type(*parts))
+        for part, matrices in zip(group.parts, parts, strict=True):
+            factors[..., part.blocks, :, :] = matrices
+        return factors
+
+    def _at(self, block: Block, *, inverse: bool) -> Numbers:
+        found = self._all(block.kind, inverse=inverse)
+        if isinstance(block.place, np.ndarray):
+            return found[:, :, block.place].swapaxes(1, 2)[..., None]
+        return found[:, :, block.place : block.place + 1]
+
+    def _all(self, number: int, *, inverse: bool) -> Numbers:
         """X[x, a, place], with the identity as one more place."""
-        if number not in self._forward:
-            flipped = by_flips(block_matrices(self.plan.kinds[number], self.angles(number)))
-            one = np.zeros((*flipped.shape[:2], 1))
-            one[0] = 1.0
-            self._forward[number] = np.concatenate([flipped, one], axis=2)
-        return self._forward[number]
+        found = self._found.get((number, inverse))
+        if found is None:
+            kind = self.plan.kinds[number]
+            matrices = kind.expansion.matrices(self.functions(number), (kind.count,), inverse=inverse)
+            found = np.zeros((*matrices.shape[:2], kind.count + 1), matrices.dtype)
+            found[:, :, :-1] = matrices
+            found[0, :, -1] = 1.0
+            self._found[number, inverse] = found
+        return found
+
+    def _squares(self, number: int) -> Numbers:
+        """M[place, a, b], with the identity as one more place."""
+        found = self._square.get(number)
+        if found is None:
+            d = self.plan.kinds[number].dimension
+            flat = self._all(number, inverse=False).reshape(d * d, -1)
+            found = self._square[number] = flat.T.take(square_order(d), axis=1).reshape(-1, d, d)
+        return found
 
 
 class Matrices:
@@ -192,21 +147,17 @@ class Matrices:
     def __init__(self, shared: SharedMatrices, items: Floats) -> None:
         plan = shared.plan
         self.plan, self.shared, self.rows = plan, shared, items.shape[0]
-        self.per_row = plan.items.evaluate(np.ascontiguousarray(items.T))
+        self.per_row = plan.items.evaluate(items.T)
         """Angles of the sites with item slots, float64[place in item_sites, row]."""
         constant = shared.base[plan.item_sites, None]
-        if np.any(constant):
+        if constant.any():
             self.per_row += constant
-        self._forward: dict[int, Numbers] = {}
-        self._inverse: dict[int, Numbers] = {}
-
-    def angles(self, number: int) -> Floats:
-        """float64[exponential, place] or, for a kind with item slots, float64[exponential, place, row]."""
-        kind = self.plan.kinds[number]
-        return self.angles_at(kind, np.arange(kind.count), None)
+        self._functions: dict[int, Functions] = {}
+        self._found: dict[tuple[int, bool], Numbers] = {}
 
     def angles_at(self, kind: Kind, places: Ints, rows: Ints | None) -> Floats:
-        """Angles of the blocks at `places`: for every row, or entry by entry for the given rows."""
+        """Angles of the blocks at `places`, float64[exponential, place, ...]: for a kind with item slots for every row,
+        or entry by entry for the given rows."""
         sites = kind.sites[places].T
         base = self.shared.base[sites]
         if not kind.per_row:
@@ -219,24 +170,36 @@ class Matrices:
         angles = self.per_row[place, rows[None, :]]
         return np.where(fixed, base, angles) if fixed.any() else angles
 
+    def functions(self, number: int) -> Functions:
+        """Of the angles of a kind with item slots, float64[function, place, row] for each exponential."""
+        if number not in self._functions:
+            kind = self.plan.kinds[number]
+            angles = self.angles_at(kind, np.arange(kind.count), None)
+            self._functions[number] = kind.expansion.functions(angles)
+        return self._functions[number]
+
     def forward(self, block: Block) -> Numbers:
-        """X[x, a] of a block, or X[x, a, row] of one with item slots."""
+        """X[x, a, 1] of a block, or X[x, a, row] of one with item slots."""
         if not self.plan.kinds[block.kind].per_row:
             return self.shared.forward(block)
-        matrix: Numbers = self._all(block.kind)[:, :, block.place]
-        return matrix
+        assert isinstance(block.place, int)
+        return self._all(block.kind, inverse=False)[:, :, block.place]
 
     def backward(self, block: Block) -> Numbers:
         """The same of the inverse."""
         if not self.plan.kinds[block.kind].per_row:
             return self.shared.backward(block)
-        if block.kind not in self._inverse:
-            self._inverse[block.kind] = inverse(self._all(block.kind))
-        matrix: Numbers = self._inverse[block.kind][:, :, block.place]
-        return matrix
+        assert isinstance(block.place, int)
+        return self._all(block.kind, inverse=True)[:, :, block.place]
 
-    def _all(self, number: int) -> Numbers:
+    def group(self, group: Group) -> tuple[Numbers, Numbers]:
+        return self.shared.group(group)
+
+    def _all(self, number: int, *, inverse: bool) -> Numbers:
         """X[x, a, place, row]."""
-        if number not in self._forward:
-            self._forward[number] = by_flips(block_matrices(self.plan.kinds[number], self.angles(number)))
-        return self._forward[number]
+        found = self._found.get((number, inverse))
+        if found is None:
+            kind = self.plan.kinds[number]
+            found = kind.expansion.matrices(self.functions(number), (kind.count, self.rows), inverse=inverse)
+            self._found[number, inverse] = found
+        return found

@@ -61,7 +61,7 @@ def features(state: Numbers) -> Floats:
     """float64[feature, column]: Re conj(psi_i) psi_j for i <= j, then, for complex states, the imaginary parts."""
     t = _triangle(len(state))
     found: Numbers
-    if not np.iscomplexobj(state):
+    if state.dtype.kind == "f":
         found = state.take(t.i, axis=0)
         found *= state.take(t.j, axis=0)
         return found
@@ -88,9 +88,9 @@ def triangle(observables: Complex) -> Floats:
 def outer(of_features: Floats, dimension: int, *, real: bool) -> Numbers:
     """Sums of psi psi^T conjugate, [observable, 2^wires, 2^wires], from such sums of the features."""
     t = _triangle(dimension)
-    if real:
-        return of_features[:, t.place]
     half = len(t.i)
+    if of_features.shape[1] == half:
+        return of_features.take(t.place, axis=1)
     symmetric, turned = of_features[:, :half], of_features[:, half:]
     return symmetric[:, t.place] - 1j * t.sign * turned[:, t.place]
 
@@ -99,7 +99,7 @@ def applied(observables: Complex, cotangents: Floats, state: Numbers) -> Numbers
     """For each column, the sum over observables of cotangents[observable, column] times the observable on the state;
     its real part where the state is real."""
     d = len(state)
-    if not np.iscomplexobj(state):
+    if state.dtype.kind == "f":
         flat = np.ascontiguousarray(observables.real).reshape(len(observables), d * d)
         summed = (flat.T @ cotangents).reshape(d, d, -1)
         real: Floats = np.einsum("ijc,jc->ic", summed, state)

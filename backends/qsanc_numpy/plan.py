@@ -3,6 +3,7 @@
     Plan      ::= wires, nodes (a tree), kinds, angles, segments (each the node where it ends), tails
     Node      ::= parent, once | rows | shared, operations
     Operation ::= Product (of one-qubit states) | Block (a small matrix on few wires) | Gather (a permutation)
+    Step      ::= one operation, or a Group of them: one-qubit blocks on neighbouring wires as one Kronecker product
     Tail      ::= a shared leaf node that is read by expectations alone, with their observables
 
 A state is an array [2^wires, column], float64 as long as all that made it is real and complex128 from there on. Up to
@@ -13,6 +14,7 @@ without item slots behind that point is `shared` by all rows; how it is executed
 Neighbouring gates on one wire (or on one pair of wires) are one Block. Blocks made of the same factors are of one
 *kind*: their matrices are computed together, for all places of the kind and all rows at once. A matrix M is kept by the
 bits x that its entries flip: X[x, a] = M[a, a ^ x], so that it is applied in as many products as there are such x.
+One-qubit blocks that all rows share are executed in groups, whose Kronecker product is one matrix product.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ import numpy as np
 
 from qsanc.ir.gatedef import Generator
 from qsanc_numpy.arrays import Complex, Floats, Index, Ints, Numbers
+from qsanc_numpy.expansions import Expansion
 from qsanc_numpy.permutations import Gather
 
 ROOT = 0
@@ -35,20 +38,21 @@ ROOT = 0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wiring:
-    """Where the basis states of a few wires lie in a state [2^register, ...].
+    """Where the basis states of a few wires lie in a state [..., 2^register, column].
 
-    Reshaped to `shape` (whose first length is left open, so that states can be stacked) a state has one axis for each
-    of the wires; `flips[x]` indexes that view so that the wires marked in x are flipped. Wire `wires[0]` is the most
-    significant bit of x.
+    With the axis of the basis states reshaped to `shape` a state has one axis for each of the wires; `flips[x]` indexes
+    that view so that the wires marked in x are flipped. Wire `wires[0]` is the most significant bit of x.
     """
 
     wires: tuple[int, ...]
     shape: tuple[int, ...]
     flips: tuple[Index, ...]
-    order: tuple[int, ...]
-    """The wires' axes of an array [2, 2, ...], sorted as they lie in a state."""
+    order: tuple[int, ...] | None
+    """The wires' axes of an array [2, 2, ...] as they lie in a state, and the column; None: as they are."""
     narrow: tuple[int, ...]
     """The shape of such an array, to meet the view by broadcasting."""
+    axes: tuple[int, ...]
+    """The axis of the view of each wire."""
 
     @staticmethod
     def of(wires: tuple[int, ...], register: int) -> Wiring:
@@ -59,24 +63,29 @@ class Wiring:
             shape += [1 << (right - left - 1), 2]
         shape.pop()
         axis = {wire: 2 * place + 1 for place, wire in enumerate(ordered)}
-        flips = []
+        flips: list[Index] = []
         for x in range(1 << len(wires)):
-            at = [slice(None)] * len(shape)
+            at = [slice(None)] * (len(shape) + 1)
             for j, wire in enumerate(wires):
                 if (x >> (len(wires) - 1 - j)) & 1:
                     at[axis[wire]] = slice(None, None, -1)
-            flips.append(tuple(at))
+            flips.append((..., *at))
         narrow = tuple(2 if k % 2 else 1 for k in range(len(shape)))
-        return Wiring(wires, (-1, *shape[1:]), tuple(flips), tuple(wires.index(w) for w in ordered), narrow)
+        order = None if ordered == list(wires) else (*(wires.index(w) for w in ordered), len(wires))
+        axes = tuple(axis[wire] for wire in wires)
+        return Wiring(wires, tuple(shape), tuple(flips), order, narrow, axes)
 
-    def meet(self, entries: Numbers, axes: int) -> Numbers:
-        """Numbers [2^wires, ...] that meet the view of a state with so many further axes by broadcasting."""
-        rest = entries.shape[1:] + (1,) * (axes + 1 - entries.ndim)
-        entries = entries.reshape(len(entries), *rest)
-        if len(self.wires) > 1 and self.order != tuple(range(len(self.order))):
-            many = entries.reshape((2,) * len(self.wires) + rest)
-            entries = many.transpose(*self.order, *range(len(self.wires), many.ndim))
-        return entries.reshape(self.narrow + rest)
+    def view(self, state: Numbers) -> Numbers:
+        lead, columns = state.shape[:-2], state.shape[-1]
+        return state.reshape(*lead, *self.shape, columns)
+
+    def meet(self, entries: Numbers) -> Numbers:
+        """Numbers [..., 2^wires, column] that meet the view of a state by broadcasting."""
+        lead, columns = entries.shape[:-2], entries.shape[-1]
+        if self.order is not None:
+            many = entries.reshape(*lead, *(2,) * len(self.wires), columns)
+            entries = many.transpose(*range(len(lead)), *(len(lead) + axis for axis in self.order))
+        return entries.reshape(*lead, *self.narrow, columns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,17 +112,53 @@ Operation: TypeAlias = Product | Block | Gather
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """One-qubit blocks without item slots on neighbouring wires, in their order, as one matrix: a Kronecker product.
+
+    A state is seen as [..., left, 2^len(blocks), right * column]: the wires before, these, and those behind.
+    """
+
+    blocks: tuple[Block, ...]
+    left: int
+    right: int
+    parts: tuple[Part, ...]
+
+    @property
+    def dimension(self) -> int:
+        return 1 << len(self.blocks)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """The blocks of a group that are of one kind: which of them, and their places int64[block], or int64[member, block]
+    in a `Lockstep`."""
+
+    kind: int
+    blocks: Ints
+    places: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """What is executed at once: some operations of a node, given by number."""
+
+    does: Operation | Group
+    operations: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """Blocks that are products of the same `factors`, in the order of time: fixed matrices, and exponentials of sites.
 
-    `sites` is int64[place, exponential]: the site whose angle each exponential takes, in the order of the generators
-    among the factors. `per_row`: some angle has an item slot. `real`: the matrices are. `names` are the gates, for
-    people.
+    `expansion` gives their matrices. `sites` is int64[place, exponential]: the site whose angle each exponential
+    takes, in the order of the generators among the factors. `per_row`: some angle has an item slot. `real`: the
+    matrices are. `names` are the gates, for people.
     """
 
     names: tuple[str, ...]
     dimension: int
     factors: tuple[Generator | Complex, ...]
+    expansion: Expansion
     sites: Ints
     per_row: bool
     real: bool
@@ -184,12 +229,13 @@ class Stage(Enum):
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
     """Operations of one stage after those of `parent` (None: the root). `real` and `per_row` are said of its state;
-    `name` is that of the segment it comes from."""
+    `name` is that of the segment it comes from. `steps` are the same operations as they are executed."""
 
     name: str
     parent: int | None
     stage: Stage
     operations: tuple[Operation, ...]
+    steps: tuple[Step, ...]
     real: bool
     per_row: bool
 
@@ -211,10 +257,9 @@ class Lockstep:
     parent: int
     tails: tuple[Tail, ...]
     operations: tuple[Operation, ...]
-
-    @property
-    def results(self) -> tuple[int, ...]:
-        return tuple(k for tail in self.tails for k in tail.results)
+    steps: tuple[Step, ...]
+    results: tuple[int, ...]
+    """Those of all tails, one after the other."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -248,3 +293,26 @@ class Plan:
     def group_of(self) -> dict[int, int]:
         """The group of each tail, by node."""
         return {tail.node: at for at, group in enumerate(self.groups) for tail in group.tails}
+
+    @cached_property
+    def node_of(self) -> Ints:
+        """The node of each site."""
+        return np.array([home.node for home in self.homes], np.int64)
+
+    @cached_property
+    def operation_of(self) -> Ints:
+        """The operation of each site, in its node."""
+        return np.array([home.operation for home in self.homes], np.int64)
+
+    @cached_property
+    def exponential_of(self) -> Ints:
+        """Which exponential of its block each site is the angle of."""
+        return np.array([home.exponential for home in self.homes], np.int64)
+
+    @cached_property
+    def order(self) -> Ints:
+        """Each site's block, numbered in the order of execution."""
+        steps = [{k: at for at, step in enumerate(node.steps) for k in step.operations} for node in self.nodes]
+        keys = [(home.node, steps[home.node][home.operation], home.operation, home.wire) for home in self.homes]
+        rank = {key: number for number, key in enumerate(sorted(set(keys)))}
+        return np.array([rank[key] for key in keys], np.int64)

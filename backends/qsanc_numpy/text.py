@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from qsanc.ir.circuit import CircuitModule
 from qsanc_numpy.costs import CostModel
 from qsanc_numpy.permutations import Gather
-from qsanc_numpy.plan import ROOT, Block, Lockstep, Node, Operation, Plan, Product, Stage
+from qsanc_numpy.plan import ROOT, Block, Group, Lockstep, Node, Operation, Plan, Product, Stage, Step
 
 _COLUMNS = tuple(sorted({round(1.05**k) for k in range(200)}))
 """Numbers of columns, up to 16 000, at which the cost model is asked."""
@@ -26,7 +26,7 @@ def text(module: CircuitModule, plan: Plan, costs: CostModel) -> str:
         columns = "a column a row" if node.per_row else "one column"
         kind = "real" if node.real else "complex"
         lines.append(f"node {number} ({node.name}): {node.stage.value}, {_from(plan, node.parent)}, {columns}, {kind}")
-        lines.append(f"  {operations(plan, node.operations)}")
+        lines.append(f"  {steps(plan, node.steps)}")
         if node.stage is Stage.SHARED:
             lines.append(f"  {_shared(plan, node, costs)}")
     lines += [line for group in plan.groups for line in _group(plan, group, costs)]
@@ -36,8 +36,8 @@ def text(module: CircuitModule, plan: Plan, costs: CostModel) -> str:
     return "\n".join(lines) + "\n"
 
 
-def operations(plan: Plan, chosen: Iterable[Operation]) -> str:
-    return " ".join(_name(plan, operation) for operation in chosen)
+def steps(plan: Plan, chosen: Iterable[Step]) -> str:
+    return " ".join(_name(plan, step.does) for step in chosen)
 
 
 def _slots(what: str, names: tuple[str, ...]) -> list[str]:
@@ -61,7 +61,7 @@ def _group(plan: Plan, group: Lockstep, costs: CostModel) -> list[str]:
     what = f"nodes {members}: side by side" if len(group.tails) > 1 else f"node {members}:"
     return [
         f"{what} as {len(group.results)} observables on the state of node {group.parent} {pays}",
-        f"  {operations(plan, group.operations)}",
+        f"  {steps(plan, group.steps)}",
     ]
 
 
@@ -74,7 +74,9 @@ def _range(pays: Callable[[int], bool]) -> str:
     return f"from {found[0]} columns {until}"
 
 
-def _name(plan: Plan, operation: Operation) -> str:
+def _name(plan: Plan, operation: Operation | Group) -> str:
+    if isinstance(operation, Group):
+        return f"kron[{' '.join(_block(plan, block) for block in operation.blocks)}]"
     if isinstance(operation, Gather):
         return f"permute[{'; '.join(operation.names)}]"
     if isinstance(operation, Product):
