@@ -25,7 +25,7 @@ def on(matrix: np.ndarray, qubit: int, n: int) -> np.ndarray:
 
 
 def turn(pauli: np.ndarray, angle: float) -> np.ndarray:
-    return np.asarray(np.cos(angle / 2) * I - 1j * np.sin(angle / 2) * pauli
+    return np.asarray(np.cos(angle / 2) * I - 1j * np.sin(angle / 2) * pauli)
 
 
 def cx(control: int, target: int, n: int) -> np.ndarray:
