@@ -15,6 +15,7 @@ import json
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -41,8 +42,8 @@ class Refused(Exception):
 
 def main() -> int:
     asked = json.load(sys.stdin)
-    if asked["background"] and hasattr(os, "nice"):
-        os.nice(10)
+    if asked["background"]:
+        _step_back()
     folder = Path(asked["folder"])
     library = _library(asked["module"], asked["library"])
     key = key_of(library)
@@ -54,6 +55,14 @@ def main() -> int:
             signatures = tuple((name, str(signature)) for name, (_, signature) in library.kernels.items())
             cache.write(path, cache.Build(library.name, key, signatures, compiled(library)))
     return 0
+
+
+def _step_back() -> None:
+    """Let others go first: in this session, and, where Linux shares the processor among sessions, among those."""
+    if hasattr(os, "nice"):
+        os.nice(10)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text("10")
 
 
 def compiled(library: Library) -> bytes:

@@ -86,14 +86,16 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether some process holds the lock now."""
+    """Whether some process holds the lock now. Raises Unusable where the folder has no locks."""
     if sys.platform == "win32":
         return False
-    with path.open("ab") as file:
-        try:
+    try:
+        with path.open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    except BlockingIOError:
+        return True
+    except OSError as failure:
+        raise Unusable(f"{path} cannot be locked: {failure.strerror or type(failure).__name__}") from None
     return False
 
 

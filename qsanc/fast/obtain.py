@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from qsanc.fast.library import Library
 from qsanc.fast.tier import Native
 
 PATIENCE = 600.0
-"""Seconds after which a build in the background is not waited for any more."""
+"""Seconds after which the build of another program is not waited for any more."""
 
 Say = Callable[[str], None]
 
@@ -44,39 +45,50 @@ def compiled(library: Library, folder: Path | None, say: Say) -> Native:
 
 
 def cached(library: Library, folder: Path | None, say: Say) -> tuple[Native | None, Callable[[], Native | None] | None]:
-    """The native code of a library where it lies in the cache; else how to wait until another process has made it.
+    """The native code of a library where it lies in the cache; else how to wait for the process that makes it.
 
-    Neither where it cannot be had: then `say` is told why, unless it is just not installed.
+    That process is started here unless there is one, and goes on when this one ends. Neither where native code cannot
+    be had: then `say` is told why, unless what compiles is just not installed.
     """
     folder = folder or cache.default_folder()
     try:
         key = key_of(library)
         cache.prepare_folder(folder)
         native = _read(library, key, folder)
+        if native is not None:
+            return native, None
+        lock = cache.lock_of(folder, library.name, key)
+        if cache.is_locked(lock):
+            return None, lambda: _made_by_another(library, key, folder, lock)
+        compiling = process.start(library, key, folder, background=True)
+        return None, lambda: _made(library, key, folder, compiling)
     except NotInstalled:
         return None, None
     except Unusable as reason:
         say(f"native code is not used: {reason}")
         return None, None
-    return native, None if native is not None else lambda: _awaited(library, key, folder)
 
 
-def _awaited(library: Library, key: str, folder: Path) -> Native | None:
-    """Have the library compiled, or wait while some other process does, without starting a second one."""
-    lock = cache.lock_of(folder, library.name, key)
+def _made(library: Library, key: str, folder: Path, compiling: subprocess.Popen[str]) -> Native | None:
+    try:
+        process.finish(compiling)
+        return _read(library, key, folder)
+    except Unusable:
+        return None
+
+
+def _made_by_another(library: Library, key: str, folder: Path, lock: Path) -> Native | None:
+    """Wait for the process of another program; should that fail, start one."""
     end = time.monotonic() + PATIENCE
     try:
-        while time.monotonic() < end:
-            if not cache.is_locked(lock):
-                native = _read(library, key, folder)
-                if native is not None:
-                    return native
-                process.finish(process.start(library, key, folder, background=True))
-                return _read(library, key, folder)
+        while cache.is_locked(lock):
+            if time.monotonic() > end:
+                return None
             time.sleep(0.25)
-    except (Unusable, OSError):
-        pass
-    return None
+        native = _read(library, key, folder)
+        return native or _made(library, key, folder, process.start(library, key, folder, background=True))
+    except Unusable:
+        return None
 
 
 def _read(library: Library, key: str, folder: Path) -> Native | None:

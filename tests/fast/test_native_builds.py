@@ -226,6 +226,39 @@ def test_two_processes_build_at_once(empty: Path) -> None:
     assert sorted(path.suffix for path in empty.iterdir()) == [".lock", ".native"]
 
 
+def test_a_build_goes_on_when_the_program_ends(empty: Path) -> None:
+    """The next one finds it."""
+    script = f"""
+import sys
+sys.path.insert(0, {str(HERE)!r})
+from pathlib import Path
+from small_kernels import LIBRARY
+from qsanc.fast import Tier
+assert Tier("auto", Path({str(empty)!r})).kernels(LIBRARY) is None
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+    end = time.monotonic() + 60
+    while not list(empty.glob("*.native")) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert Tier("auto", empty).kernels(LIBRARY) is not None
+
+
+def test_one_waits_for_the_build_of_another(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.prepare_folder(empty)
+    compiling = process.start(LIBRARY, key.key_of(LIBRARY), empty, background=True)
+    lock = cache.lock_of(empty, LIBRARY.name, key.key_of(LIBRARY))
+    while not cache.is_locked(lock):
+        assert compiling.poll() is None
+        time.sleep(0.01)
+    starts = Starts(monkeypatch)
+    native, wait = obtain.cached(LIBRARY, empty, print)
+    assert native is None
+    assert wait is not None
+    assert wait() is not None
+    assert starts.count == 0
+    process.finish(compiling)
+
+
 def test_threads_ask_at_once(empty: Path) -> None:
     tier = Tier("on", empty)
     with ThreadPoolExecutor(3) as pool:
