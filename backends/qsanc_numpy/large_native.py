@@ -121,7 +121,8 @@ def column_sweeps(
     count = max(1, -(-len(rest) // GATES))
     sweeps = []
     for k in range(count):
-        own = tuple(sorted(rest[len(rest) * k // count : len(rest) * (k + 1) // count], reverse=True))
+        share = rest[len(rest) * k // count : len(rest) * (k + 1) // count]
+        own = tuple(sorted(share, key=lambda wire: (wire not in near, -wire)))
         key = (source, own)
         block = _block(register, own, near if source is not None else ())
         if key not in made:
