@@ -26,9 +26,10 @@ class _Method(ctypes.Structure):
 
 
 class Loaded:
-    """Object code in memory. Each of its functions keeps it there."""
+    """Object code in memory. Each of its functions keeps it there. Raises OSError where no code may be put there."""
 
     def __init__(self, code: bytes) -> None:
+        llvm.check_jit_execution()
         _offer_python()
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()

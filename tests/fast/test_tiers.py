@@ -23,6 +23,7 @@ from qsanc.ir.circuit import CircuitModule
 from qsanc.registry import load as load_backend
 from qsanc.source import Source
 from qsanc.target import Capabilities, Context, Executable, Floats, Gradient, Handle, Pullback, Request, Results
+from qsanc.train.compiled import Compiled
 from qsanc.train.progress import EpochRecord, Interrupted, StepRecord
 from qsanc.train.run_folder import RunFolder
 from qsanc.train.run_info import Jit, Ran
@@ -287,6 +288,15 @@ def test_the_command_line_records_the_mode(root: Path, tmp_path: Path, capsys: p
     assert "--resume goes on with the settings of the run" in capsys.readouterr().err
     assert main(["train", file, "--jit", "fast"]) == 2
     assert "'fast' is not one of 'off', 'on', 'auto'" in capsys.readouterr().err
+
+
+def test_the_command_line_tells_of_a_change(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changes = (Ran(0), Ran(6, (("small", "00"),)))
+    monkeypatch.setattr(Compiled, "ran", property(lambda self: changes))
+    assert main(["train", str(root / "models" / "vqe_h2.qsan"), "--epochs", "1", "--jit", "off"]) == 0
+    assert "native code from step 7 on: the numbers agree to 1e-9" in capsys.readouterr().err
 
 
 def test_the_command_line_keeps_code_where_the_environment_says(

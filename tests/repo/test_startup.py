@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-HEAVY = ("braket", "numba", "sklearn", "scipy", "pytest", "hypothesis", "matplotlib")
+HEAVY = ("braket", "numba", "llvmlite", "sklearn", "scipy", "pytest", "hypothesis", "matplotlib")
 
 
 def loaded(statement: str) -> set[str]:
