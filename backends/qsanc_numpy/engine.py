@@ -47,9 +47,7 @@ class Rows(Protocol):
 
 
 class Sweep(Protocol):
-    def add(
-        self, run: Any, states: Mapping[int, Kept], costates: Mapping[int, Numbers], observed: Mapping[int, Floats]
-    ) -> Floats:
+    def add(self, run: Any, states: Any, costates: Mapping[int, Numbers], observed: Mapping[int, Floats]) -> Floats:
         """Derivatives by the angles with item slots, float64[item site, row], of one chunk.
 
         `costates` gives d/d conj(state) of the scalar at nodes, `observed` the cotangents float64[result, column] of

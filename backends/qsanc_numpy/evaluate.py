@@ -9,9 +9,10 @@ from functools import cached_property, partial
 import numpy as np
 
 from qsanc.diagnostics import CompilerBug
-from qsanc.fast.tier import Kernels
+from qsanc.fast import OFF, Tier
 from qsanc.ir.circuit import CircuitModule, Overlap, Probabilities, State
 from qsanc.target import Bindings, Gradient, Shifts
+from qsanc_numpy import large, native, register
 from qsanc_numpy.adjoint import Adjoint
 from qsanc_numpy.arrays import Complex, Floats, Ints, Numbers
 from qsanc_numpy.compiled import CompiledAdjoint, CompiledPlan, CompiledRun, CompiledShared
@@ -23,6 +24,7 @@ from qsanc_numpy.measure import Readout
 from qsanc_numpy.overlaps import OverlapPlan
 from qsanc_numpy.plan import Plan
 from qsanc_numpy.program import compilable
+from qsanc_numpy.register import RegisterPlan
 from qsanc_numpy.shifted import Columns, Shifted, ShiftedRun, distinct
 
 _ROW_AMPLITUDES = 1 << 16
@@ -92,8 +94,16 @@ class Lowered:
     def _compiled(self) -> CompiledPlan | None:
         return CompiledPlan(self.module, self.plan) if compilable(self.plan) else None
 
-    def engine(self, kernels: Kernels | None) -> Engine:
-        """Execution by compiled kernels, where there are any and the plan is of their kind, else by NumPy."""
+    @cached_property
+    def _register(self) -> RegisterPlan:
+        return RegisterPlan(self.plan)
+
+    def engine(self, tier: Tier = OFF) -> Engine:
+        """How the plan is executed: on a large register, by compiled kernels where the tier has them and the plan is of
+        their kind, or by NumPy."""
+        if self.plan.wires >= register.WIRES:
+            return self._register.engine(tier.kernels(large.LIBRARY))
+        kernels = tier.kernels(native.LIBRARY)
         plan = self._compiled if kernels is not None else None
         if plan is None or kernels is None:
             return self.numpy

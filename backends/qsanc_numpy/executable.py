@@ -24,7 +24,6 @@ from qsanc.target.sampling import (
     overlap_method,
     readings,
 )
-from qsanc_numpy import native
 from qsanc_numpy.arrays import Floats
 from qsanc_numpy.engine import Engine
 from qsanc_numpy.evaluate import Lowered, Values
@@ -112,7 +111,7 @@ class NumpyExecutable:
         return limited
 
     def _engine(self, lowered: Lowered) -> Engine:
-        return lowered.engine(self._tier.kernels(native.LIBRARY))
+        return lowered.engine(self._tier)
 
     def _exact(self, lowered: Lowered, request: Request, results: Sequence[int]) -> Values:
         if request.shifts is None:

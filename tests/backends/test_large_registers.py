@@ -1,0 +1,111 @@
+"""Whole modules on large registers: every row for itself, nodes that are kept and nodes that are found again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracle.asking import expected, requests
+
+from qsanc.fast import Tier
+from qsanc.ir.text import read_module
+from qsanc.target import Bindings, Context, Request
+from qsanc.testing.strategies import bindings, circuits
+from qsanc_numpy.backend import NumpyBackend
+from qsanc_numpy.engine import Engine
+from qsanc_numpy.evaluate import Lowered
+from qsanc_numpy.register import RegisterPlan
+
+KINDS = ("expectation", "probabilities", "probability", "overlap")
+
+
+def large_engine(lowered: Lowered) -> Engine:
+    return RegisterPlan(lowered.plan).engine(None)
+
+
+@settings(max_examples=80)
+@given(data=st.data())
+def test_values_are_those_of_the_oracle(data: st.DataObject) -> None:
+    module = data.draw(circuits(max_wires=4, max_gates=10))
+    request = data.draw(requests(module, data.draw(bindings(module, max_rows=4)), shifted=False))
+    lowered = Lowered.of(module)
+    found = lowered.values(request.bindings, request.results, request.pairs, large_engine(lowered))
+    for k, value in zip(request.results, expected(module, request), strict=True):
+        np.testing.assert_allclose(found[k], value, atol=1e-10)
+
+
+@settings(max_examples=120)
+@given(data=st.data())
+def test_gradients_are_those_of_small_registers(data: st.DataObject) -> None:
+    module = data.draw(circuits(max_wires=4, max_gates=12, results=KINDS))
+    request = data.draw(requests(module, data.draw(bindings(module, max_rows=4)), shifted=False))
+    lowered = Lowered.of(module)
+    one, other = (gradient(lowered, request, engine) for engine in (lowered.numpy, large_engine(lowered)))
+    np.testing.assert_allclose(other, one, atol=1e-10)
+
+
+def gradient(lowered: Lowered, request: Request, engine: Engine) -> np.ndarray:
+    """By a way back that is gone twice."""
+    values, reverse = lowered.values_and_adjoint(request.bindings, request.results, request.pairs, engine)
+    cotangents = {k: np.cos(np.arange(values[k].size)).reshape(values[k].shape) for k in request.results}
+    first, second = reverse(cotangents), reverse(cotangents)
+    np.testing.assert_allclose(first.shared, second.shared, atol=1e-12)
+    np.testing.assert_allclose(first.items, second.items, atol=1e-12)
+    return np.concatenate([first.shared, first.items.ravel()])
+
+
+TREE = """
+circuit @tree wires 12
+  shared a, b, c
+  items x, y
+  segment encode
+    h 0
+    ry(s3) 1
+    ry(s4) 5
+    cx 1, 5
+    cx 5, 11
+    s 11
+  segment left after encode
+    rx(s0) 11
+    crz(s1) 3, 11
+    swap 2, 11
+    cz 2, 1
+  segment right after encode
+    ry(s2) 4
+    rx(s3) 4
+    ccx 4, 5, 6
+    ry(s0) 6
+  r0 = expectation left: Z2 + 0.5*X1 Y11
+  r1 = expectation right: Z6
+  r2 = probabilities right: 4, 6
+"""
+
+
+@pytest.mark.parametrize("mode", ["off", "on"])
+def test_a_tree_on_twelve_wires(mode: str) -> None:
+    """The gradient of the executable is that of finite differences."""
+    if mode == "on":
+        pytest.importorskip("numba", reason="numba is not installed: pip install 'qsanc[fast]'")
+    executable = NumpyBackend().lower(read_module(TREE), tier=Tier("on" if mode == "on" else "off"))
+    rng = np.random.default_rng(2)
+    shared, items = rng.normal(size=3), rng.normal(size=(2, 2))
+    weights = {0: rng.normal(size=2), 1: rng.normal(size=2), 2: rng.normal(size=(2, 4))}
+
+    def scalar(shared: np.ndarray, items: np.ndarray) -> float:
+        found = executable.submit(Request(Bindings(shared, items), (0, 1, 2)), Context()).results.estimates
+        return float(sum(np.sum(weights[k] * np.real(found[k].value)) for k in weights))
+
+    _, pullback = executable.vjp(Request(Bindings(shared, items), (0, 1, 2)), Context())
+    found = pullback(weights)
+    step = 1e-6
+    for k in range(3):
+        moved = step * np.eye(3)[k]
+        slope = (scalar(shared + moved, items) - scalar(shared - moved, items)) / (2 * step)
+        assert found.shared[k] == pytest.approx(slope, abs=1e-8)
+    for row in range(2):
+        for k in range(2):
+            moved = np.zeros((2, 2))
+            moved[row, k] = step
+            slope = (scalar(shared, items + moved) - scalar(shared, items - moved)) / (2 * step)
+            assert found.items[row, k] == pytest.approx(slope, abs=1e-8)
