@@ -21,6 +21,9 @@ TITLE = "B. Large registers"
 SIZES = (12, 14, 16, 18, 20, 22, 24)
 QUICK = (12, 16, 20)
 ALONE = (12, 16, 20, 22)
+LARGE = 20
+"""From this many qubits on there are two rounds; of what takes long, the run that is compared is the only one."""
+
 BOTH = ("value", "gradient")
 
 OURS: tuple[tuple[str, str, dict[str, Any], tuple[str, ...]], ...] = (
@@ -57,7 +60,7 @@ def measure(options: Options) -> dict[str, Any]:
             Entrant(name, f"{module}:RegisterEngine", "register", {"n": n}, calls, given)
             for name, module, given, calls in (*OURS, *(PEERS if options.peers else ()))
         ]
-        rows = compare(entrants, entrants[0], rounds=options.rounds if n <= 20 else 3, patience=900.0)
+        rows = compare(entrants, entrants[0], rounds=options.rounds if n < LARGE else 2, patience=900.0)
         floor = LAYERS * 3 * n * 2 * 16 * 2**n / rate
         cases.append(case(rows, n=n, layers=LAYERS, one_pass_a_gate=float(f"{floor:.3g}")))
     return {"bandwidth_gb": round(rate / 1e9, 1), "cases": cases}

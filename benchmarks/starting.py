@@ -49,7 +49,7 @@ def measure(options: Options) -> dict[str, Any]:
         announce(f"start-up: round {number + 1} of {options.rounds}")
         for name, arguments in COMMANDS.items():
             times[name].append(command(arguments))
-        for candidate in (*ours, *(peers if number < 3 else ())):
+        for candidate in (*ours, *(peers if number < 2 else ())):
             if candidate.name in reasons:
                 continue
             try:
