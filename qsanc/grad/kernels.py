@@ -446,8 +446,7 @@ def product(y: Floats, x: Floats, z: Floats, a: int, k: int, b: int) -> None:
                 total += of[m] * z[m]
             y[i] = total
         return
-    for i in range(a):
-        weighted(y[i * b : (i + 1) * b], x[i * k : (i + 1) * k], 1, z, k, b, 0)
+    weighted(y, x, k, 1, z, a, k, b, 0)
 
 
 @helper(LIBRARY)
@@ -497,43 +496,42 @@ def product_right(out: Floats, x: Floats, g: Floats, a: int, k: int, b: int) -> 
 
 
 @helper(LIBRARY)
-def weighted(out: Floats, w: Floats, step: int, rows: Floats, count: int, width: int, add: int) -> None:
-    """out = w[0] times the first of so many rows, w[step] times the second, ...; eight of them at a time."""
+def weighted(
+    out: Floats, w: Floats, row: int, place: int, x: Floats, rows: int, places: int, width: int, add: int
+) -> None:
+    """out[s] = sum over places j of w[s row + j place] x[j], where out and x have rows of this width.
+
+    Two rows of the result and four of x at a time: what is loaded is used more than once.
+    """
     if not add:
-        zero(out)
-    at = 0
-    while at + 8 <= count:
-        some = rows[at * width : (at + 8) * width]
-        p = at * step
-        a, b, c, d = w[p], w[p + step], w[p + 2 * step], w[p + 3 * step]
-        p += 4 * step
-        e, f, g, h = w[p], w[p + step], w[p + 2 * step], w[p + 3 * step]
-        for i in range(width):
-            left = a * some[i] + b * some[i + width] + c * some[i + 2 * width] + d * some[i + 3 * width]
-            right = (
-                e * some[i + 4 * width] + f * some[i + 5 * width] + g * some[i + 6 * width] + h * some[i + 7 * width]
-            )
-            out[i] += left + right
-        at += 8
-    if at + 4 <= count:
-        some = rows[at * width : (at + 4) * width]
-        p = at * step
-        a, b, c, d = w[p], w[p + step], w[p + 2 * step], w[p + 3 * step]
-        for i in range(width):
-            out[i] += a * some[i] + b * some[i + width] + c * some[i + 2 * width] + d * some[i + 3 * width]
-        at += 4
-    while at < count:
-        factor = w[at * step]
-        one = rows[at * width : (at + 1) * width]
-        for i in range(width):
-            out[i] += factor * one[i]
-        at += 1
-
-
-@helper(LIBRARY)
-def attend(y: Floats, w: Floats, v: Floats, m: int, n: int, width: int) -> None:
-    for s in range(m):
-        weighted(y[s * width : (s + 1) * width], w[s * n : (s + 1) * n], 1, v, n, width, 0)
+        zero(out[: rows * width])
+    for s in range(0, rows - 1, 2):
+        first, second = out[s * width : (s + 1) * width], out[(s + 1) * width : (s + 2) * width]
+        whole = places - places % 4
+        for j in range(0, whole, 4):
+            some = x[j * width : (j + 4) * width]
+            p = s * row + j * place
+            a, b, c, d = w[p], w[p + place], w[p + 2 * place], w[p + 3 * place]
+            p += row
+            e, f, g, h = w[p], w[p + place], w[p + 2 * place], w[p + 3 * place]
+            for i in range(width):
+                x0, x1, x2, x3 = some[i], some[i + width], some[i + 2 * width], some[i + 3 * width]
+                first[i] += a * x0 + b * x1 + c * x2 + d * x3
+                second[i] += e * x0 + f * x1 + g * x2 + h * x3
+        for j in range(whole, places):
+            one = x[j * width : (j + 1) * width]
+            p = s * row + j * place
+            a, b = w[p], w[p + row]
+            for i in range(width):
+                first[i] += a * one[i]
+                second[i] += b * one[i]
+    if rows % 2:
+        last = out[(rows - 1) * width : rows * width]
+        for j in range(places):
+            one = x[j * width : (j + 1) * width]
+            a = w[(rows - 1) * row + j * place]
+            for i in range(width):
+                last[i] += a * one[i]
 
 
 @helper(LIBRARY)
@@ -542,15 +540,7 @@ def attend_weights(out: Floats, g: Floats, v: Floats, turned: Floats, m: int, n:
     for j in range(n):
         for i in range(width):
             turned[i * n + j] = v[j * width + i]
-    for s in range(m):
-        weighted(out[s * n : (s + 1) * n], g[s * width : (s + 1) * width], 1, turned, width, n, add)
-
-
-@helper(LIBRARY)
-def attend_values(out: Floats, w: Floats, g: Floats, m: int, n: int, width: int, add: int) -> None:
-    """out[j] = sum_s w[s, j] g[s]."""
-    for j in range(n):
-        weighted(out[j * width : (j + 1) * width], w[j:], n, g, m, width, add)
+    weighted(out, g, width, 1, turned, m, width, n, add)
 
 
 # rows of tokens: what one instruction does, record by record
@@ -753,12 +743,12 @@ def segment(
             )
     elif what == NORMALIZE:
         for i in range(width):
-            normalize_run(
+            normalize_far(
                 out[first * width + i : stop * width], x[first * width + i : stop * width], stop - first, width
             )
     else:
         for i in range(width):
-            normalize_run_back(
+            normalize_far_back(
                 out[first * width + i : stop * width],
                 g[first * width + i : stop * width],
                 x[first * width + i : stop * width],
@@ -770,40 +760,44 @@ def segment(
 
 
 @helper(LIBRARY)
-def inverse_total(x: Floats, count: int, stride: int) -> float:
+def normalize_run(y: Floats, x: Floats, count: int) -> None:
     total = 0.0
-    if stride == 1:
-        for a in range(count):
-            total += x[a]
-    else:
-        for a in range(count):
-            total += x[a * stride]
-    return 1.0 / total if total != 0.0 else 0.0
-
-
-@helper(LIBRARY)
-def normalize_run(y: Floats, x: Floats, count: int, stride: int) -> None:
-    inverse = inverse_total(x, count, stride)
-    if stride == 1:
-        for a in range(count):
-            y[a] = x[a] * inverse
-    else:
-        for a in range(count):
-            y[a * stride] = x[a * stride] * inverse
-
-
-@helper(LIBRARY)
-def normalize_run_back(out: Floats, g: Floats, x: Floats, y: Floats, count: int, stride: int, add: int) -> None:
-    inverse = inverse_total(x, count, stride)
-    along = 0.0
-    if stride == 1 and not add:
-        for a in range(count):
-            along += y[a] * g[a]
-        for a in range(count):
-            out[a] = (g[a] - along) * inverse
-        return
     for a in range(count):
+        total += x[a]
+    inverse = 1.0 / total if total != 0.0 else 0.0
+    for a in range(count):
+        y[a] = x[a] * inverse
+
+
+@helper(LIBRARY)
+def normalize_run_back(out: Floats, g: Floats, x: Floats, y: Floats, count: int) -> None:
+    total = along = 0.0
+    for a in range(count):
+        total += x[a]
+        along += y[a] * g[a]
+    inverse = 1.0 / total if total != 0.0 else 0.0
+    for a in range(count):
+        out[a] = (g[a] - along) * inverse
+
+
+@helper(LIBRARY)
+def normalize_far(y: Floats, x: Floats, count: int, stride: int) -> None:
+    """`normalize_run` of every `stride`-th number."""
+    total = 0.0
+    for a in range(count):
+        total += x[a * stride]
+    inverse = 1.0 / total if total != 0.0 else 0.0
+    for a in range(count):
+        y[a * stride] = x[a * stride] * inverse
+
+
+@helper(LIBRARY)
+def normalize_far_back(out: Floats, g: Floats, x: Floats, y: Floats, count: int, stride: int, add: int) -> None:
+    total = along = 0.0
+    for a in range(count):
+        total += x[a * stride]
         along += y[a * stride] * g[a * stride]
+    inverse = 1.0 / total if total != 0.0 else 0.0
     for a in range(count):
         value = (g[a * stride] - along) * inverse
         out[a * stride] = out[a * stride] + value if add else value
@@ -825,12 +819,27 @@ def over_tokens(
     bits: Ints,
     powers: Floats,
 ) -> None:
-    """A reduction over the last run-time axis, segment by segment."""
+    """A reduction over the last run-time axis, segment by segment.
+
+    What has one number for each row, as weights have, is done at once: there are many segments, and they are short.
+    """
     last = dims[space, dims.shape[1] - 1]
     at = of = 0
     for r in range(lengths.shape[1]):
         inner = lengths[dims[space, last - 1], r]
-        for _ in range(lengths_from(lengths, dims, space, r, 0, last - 1)):
+        segments = lengths_from(lengths, dims, space, r, 0, last - 1)
+        if width == 1 and what == NORMALIZE:
+            for _ in range(segments):
+                normalize_run(out[at : at + inner], x[at : at + inner], inner)
+                at += inner
+            continue
+        if width == 1 and what == NORMALIZE_BACK and not add:
+            for _ in range(segments):
+                end = at + inner
+                normalize_run_back(out[at:end], g[at:end], x[at:end], y[at:end], inner)
+                at = end
+            continue
+        for _ in range(segments):
             segment(what, out, g, x, y, at, at + inner, width, of, mean, add, bits, powers)
             at += inner
             of += 1
@@ -887,14 +896,8 @@ def block(
             if not add:
                 zero(out[future : row + n * width])
     elif what == ATTEND:
-        attend(
-            out[left * width : (left + m) * width],
-            x[pair : pair + m * n],
-            z[right * width : (right + n) * width],
-            m,
-            n,
-            width,
-        )
+        values = z[right * width : (right + n) * width]
+        weighted(out[left * width : (left + m) * width], x[pair : pair + m * n], n, 1, values, m, n, width, 0)
     elif what == ATTEND_WEIGHTS:
         attend_weights(
             out[pair : pair + m * n],
@@ -907,15 +910,8 @@ def block(
             add,
         )
     else:
-        attend_values(
-            out[right * width : (right + n) * width],
-            x[pair : pair + m * n],
-            z[left * width : (left + m) * width],
-            m,
-            n,
-            width,
-            add,
-        )
+        cotangents = z[left * width : (left + m) * width]
+        weighted(out[right * width : (right + n) * width], x[pair : pair + m * n], 1, n, cotangents, n, m, width, add)
 
 
 @helper(LIBRARY)
@@ -1054,3 +1050,30 @@ def run(
             softmax_ce(out, x, ints[begin[b] : begin[b] + sizes[b]], p)
         elif what == SOFTMAX_CE_BACK:
             softmax_ce_back(out, x, z, ints[begin[c] : begin[c] + sizes[c]], p, add)
+
+
+@native(LIBRARY, "void(i8[::1], i8[::1], i8[::1], i8[::1], i8[::1])")
+def distinct(given: Ints, marks: Ints, values: Ints, places: Ints, count: Ints) -> None:
+    """The distinct values of `given` in order, and the place of each of them there.
+
+    `count[0]` becomes their number, or -1 where one is not a place of `marks`, whose contents are lost.
+    """
+    largest = -1
+    for k in range(given.shape[0]):
+        if given[k] < 0 or given[k] >= marks.shape[0]:
+            count[0] = -1
+            return
+        largest = max(largest, given[k])
+    for v in range(largest + 1):
+        marks[v] = 0
+    for k in range(given.shape[0]):
+        marks[given[k]] = 1
+    found = 0
+    for v in range(largest + 1):
+        if marks[v]:
+            marks[v] = found
+            values[found] = v
+            found += 1
+    for k in range(given.shape[0]):
+        places[k] = marks[given[k]]
+    count[0] = found

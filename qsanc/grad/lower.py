@@ -254,15 +254,20 @@ class _Lowering:
         return tuple(found)
 
     def _checks(self) -> tuple[Check, ...]:
-        """The ints that the kernel looks something up by, and how many places there are."""
-        checks = []
-        for level in self.prepared.levels:
-            for step in level.steps:
-                if step.first not in self.early and step.name in LOOKUPS and is_known(step.name, step.call):
-                    table = step.call.inputs[0]
-                    places = table.axes[0] if step.name == "gather" else table.axes[-1]
-                    checks.append(Check(step.inputs[1], places))
-        return tuple(checks)
+        """The ints that the kernel looks something up by, and how many places there are.
+
+        Places among distinct numbers are right by what they are.
+        """
+        steps = [step for level in self.prepared.levels for step in level.steps]
+        right = {(step.first + 1, step.axis) for step in steps if step.axis is not None}
+        checks = {}
+        for step in steps:
+            if step.first not in self.early and step.name in LOOKUPS and is_known(step.name, step.call):
+                table = step.call.inputs[0]
+                places = table.axes[0] if step.name == "gather" else table.axes[-1]
+                if (step.inputs[1], places) not in right:
+                    checks[step.inputs[1], places] = Check(step.inputs[1], places)
+        return tuple(checks.values())
 
     def _forward(self, step: Step) -> None:
         if step.name == "reshape":

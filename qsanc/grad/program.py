@@ -29,7 +29,10 @@ from qsanc.ir.ops.lookup import expect_inside
 from qsanc.target import Floats
 
 Kernel: TypeAlias = Callable[..., None]
+Kernels: TypeAlias = Mapping[str, Kernel]
 
+MARKS = 1 << 16
+"""Numbers below this are told apart by marks."""
 LINE = 8
 """Slots begin at multiples of so many numbers."""
 
@@ -95,41 +98,74 @@ class Program:
 
     def run(
         self,
-        kernel: Kernel,
+        kernels: Kernels,
         values: Values,
         layout: Layout,
         circuits: Circuits,
         cotangents: Mapping[str, Array] | None = None,
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         """The wanted values and the gradients, by name, from `values` with the inputs bound. They own their memory."""
-        for step in self.early:
-            layout = run_step(step, values, layout)
-        for check in self.checks:
-            places = check.places if isinstance(check.places, int) else layout.sizes[check.places]
-            if layout.index(values[check.number]).largest >= places:
-                expect_inside(values[check.number], places)
-        frame = Frame(self, kernel, values, layout, circuits, cotangents)
         try:
+            arena = self.arenas.pop()
+        except IndexError:
+            arena = Arena(self.constants)
+        try:
+            for step in self.early:
+                layout = run_early(step, values, layout, kernels, arena)
+            for check in self.checks:
+                places = check.places if isinstance(check.places, int) else layout.sizes[check.places]
+                if layout.index(values[check.number]).largest >= places:
+                    expect_inside(values[check.number], places)
+            frame = Frame(self, kernels["run"], arena, values, layout, circuits, cotangents)
             for load in self.loads:
                 frame.load(values[load.number], load.buffer, whole=load.whole)
             for action in self.actions:
                 action.run(frame)
             return frame.outputs(), frame.gradients()
         finally:
-            self.arenas.append(frame.arena)
+            self.arenas.append(arena)
 
 
 class Arena:
-    """The memory of a run: reals, ints, and the words that exponentials are made in, as ints and as reals."""
+    """The memory of a run, kept for the next: reals, ints, and room for the work of kernels.
 
-    __slots__ = ("bits", "ints", "powers", "reals")
+    `bits` and `powers` are the same words, as ints and as reals.
+    """
 
-    def __init__(self, reals: int, ints: int, constants: Floats) -> None:
-        self.reals = np.empty(reals)
-        self.ints = np.empty(ints, dtype=np.int64)
+    __slots__ = ("bits", "constants", "count", "ints", "marks", "powers", "reals")
+
+    def __init__(self, constants: Floats) -> None:
+        self.constants = constants
+        self.reals = np.empty(0)
+        self.ints = np.empty(0, dtype=np.int64)
+        self.marks = np.empty(MARKS, dtype=np.int64)
+        self.count = np.empty(1, dtype=np.int64)
         self.bits = np.empty(2 * BLOCK, dtype=np.int64)
         self.powers = self.bits.view(np.float64)
-        self.reals[: len(constants)] = constants
+
+    def fit(self, reals: int, ints: int) -> None:
+        """Take more memory if there is less, with a margin: the next batch may be a little larger."""
+        if len(self.reals) < reals:
+            self.reals = np.empty(reals + reals // 4)
+            self.reals[: len(self.constants)] = self.constants
+        if len(self.ints) < ints:
+            self.ints = np.empty(ints + ints // 4, dtype=np.int64)
+
+
+def run_early(step: Step, values: Values, layout: Layout, kernels: Kernels, arena: Arena) -> Layout:
+    """`run_step`; distinct numbers are found by marks where they are small."""
+    if step.axis is None:
+        return run_step(step, values, layout)
+    given = values[step.inputs[0]]
+    flat = np.ascontiguousarray(given).reshape(-1)
+    found, places = np.empty(len(flat), dtype=np.int64), np.empty(len(flat), dtype=np.int64)
+    kernels["distinct"](flat, arena.marks, found, places, arena.count)
+    count = int(arena.count[0])
+    if count < 0:
+        return run_step(step, values, layout)
+    values[step.first], values[step.first + 1] = found[:count], places.reshape(given.shape)
+    layout.index(values[step.first], increasing=True)
+    return layout.with_size(step.axis, count)
 
 
 class Frame:
@@ -139,12 +175,13 @@ class Frame:
         self,
         program: Program,
         kernel: Kernel,
+        arena: Arena,
         values: Values,
         layout: Layout,
         circuits: Circuits,
         cotangents: Mapping[str, Array] | None,
     ) -> None:
-        self.program, self.kernel, self.values, self.layout = program, kernel, values, layout
+        self.program, self.kernel, self.arena, self.values, self.layout = program, kernel, arena, values, layout
         self.circuits, self.cotangents = circuits, cotangents
         self.bars: Bars = [None] * len(program.prepared.types)
         numbers = [layout.count(rows) for rows in program.spaces]
@@ -160,17 +197,7 @@ class Frame:
         self.starts, self.lengths_of = self.begin.tolist(), self.sizes.tolist()
         self.lengths = np.array([layout.lengths[dim] for dim in program.dims], dtype=np.int64)
         self.lengths = self.lengths.reshape(len(program.dims), layout.records)
-        self.arena = self._arena(reals, int(ends[-1]) - reals)
-
-    def _arena(self, reals: int, ints: int) -> Arena:
-        try:
-            arena = self.program.arenas.pop()
-        except IndexError:
-            arena = None
-        if arena is None or len(arena.reals) < reals or len(arena.ints) < ints:
-            # with a margin, so that batches of nearly equal sizes do not take new memory every time
-            arena = Arena(reals + reals // 4, ints + ints // 4, self.program.constants)
-        return arena
+        arena.fit(reals, int(ends[-1]) - reals)
 
     def native(self, first: int, stop: int) -> None:
         program, arena = self.program, self.arena

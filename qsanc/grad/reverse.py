@@ -58,7 +58,7 @@ def _evaluated(
     kernels = tier.kernels(LIBRARY)
     with np.errstate(all="ignore"):
         if kernels is not None:
-            return program_of(prepared, NONE).run(kernels["run"], values, layout, circuits)[0]
+            return program_of(prepared, NONE).run(kernels, values, layout, circuits)[0]
         _forward(prepared, values, layout, circuits, keep=False)
     return _wanted(prepared, values)
 
@@ -110,7 +110,7 @@ def value_and_gradient(
     with np.errstate(all="ignore"):
         if kernels is not None:
             program = program_of(prepared, MEAN if cotangents is None else tuple(sorted(cotangents)))
-            return program.run(kernels["run"], values, layout, circuits, cotangents)
+            return program.run(kernels, values, layout, circuits, cotangents)
         layout = _forward(prepared, values, layout, circuits, keep=True)
         bars = _seed(prepared, values, cotangents)
         for level in reversed(prepared.levels):

@@ -59,7 +59,8 @@ class Index:
     def __init__(self, array: Ints, *, increasing: bool = False) -> None:
         self.array = array
         self.increasing = increasing
-        self.largest = int(array.view(np.uint64).max()) if array.size else 0
+        ordered = increasing and array.size and array[0] >= 0
+        self.largest = int(array[-1] if ordered else array.view(np.uint64).max()) if array.size else 0
         self._flat: dict[int, Ints] = {}
 
     def sums(self, values: Array, places: int) -> Array:

@@ -40,7 +40,7 @@ class Plain(Tier):
     """A tier whose kernels are plain functions: what native code does, in Python."""
 
     def kernels(self, library: Library) -> Mapping[str, Callable[..., None]]:
-        return {"run": kernels.run}
+        return {"run": kernels.run, "distinct": kernels.distinct}
 
 
 @pytest.fixture(scope="module", params=["plain", "native"])

@@ -21,7 +21,7 @@ class Plain(Tier):
     """A tier whose kernels are plain functions."""
 
     def kernels(self, library: Library) -> Mapping[str, Callable[..., None]]:
-        return {"run": kernels.run}
+        return {"run": kernels.run, "distinct": kernels.distinct}
 
 
 @pytest.fixture(scope="module", params=["plain", "native"])
