@@ -8,7 +8,7 @@ from qsanc.ir.circuit import Channel, CircuitModule, State
 from qsanc.ir.gates import GATES
 from qsanc.target import Capabilities, ResultKind
 from qsanc_numpy.executable import NumpyExecutable
-from qsanc_numpy.memory import available, needed, readable
+from qsanc_numpy.memory import available, needed, too_large
 
 MAX_WIRES = 26
 _MAX_SHOTS = 1 << 30
@@ -70,13 +70,7 @@ def _size(module: CircuitModule) -> Diagnostic | None:
             expected=f"at most {MAX_WIRES} qubits",
         )
     need, have = needed(module), available()
-    if need > have:
-        return _error(
-            "QS307",
-            f"the state of `{module.name}` is too large: {module.wires} qubits need {readable(need)} of memory",
-            expected=f"at most the {readable(have)} that are free",
-        )
-    return None
+    return None if need <= have else too_large(module, "the state", need, have)
 
 
 def _error(code: str, title: str, *, expected: str = "", help: str = "") -> Diagnostic:

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-from qsanc.diagnostics import CompilerBug
+from qsanc.diagnostics import CompilerBug, QsanError
 from qsanc.fast import OFF, Tier
 from qsanc.ir.circuit import CircuitModule, Overlap
 from qsanc.target import Context, Estimate, Gradient, Handle, Pullback, Request, Results
@@ -24,9 +24,11 @@ from qsanc.target.sampling import (
     overlap_method,
     readings,
 )
+from qsanc_numpy import register
 from qsanc_numpy.arrays import Floats
 from qsanc_numpy.engine import Engine
 from qsanc_numpy.evaluate import Lowered, Values
+from qsanc_numpy.memory import available, needed_for_gradient, too_large
 from qsanc_numpy.profile import watched_values_and_adjoint
 from qsanc_numpy.text import text
 
@@ -74,6 +76,7 @@ class NumpyExecutable:
         if request.shots is not None or request.shifts is not None:
             raise CompilerBug("the adjoint method is exact and knows no shifts")
         self._verify(request)
+        self._fits()
         with self._one_thread():
             values, reverse = self._lowered.values_and_adjoint(
                 request.bindings, request.results, request.pairs, self._engine(self._lowered)
@@ -83,6 +86,7 @@ class NumpyExecutable:
     def profile(self, request: Request, context: Context, watch: Watch) -> tuple[Results, Pullback]:
         """What `vjp` gives, on the watch."""
         self._verify(request)
+        self._fits()
         with self._one_thread():
             values, reverse = watched_values_and_adjoint(self._lowered, self._engine(self._lowered), request, watch)
         return self._answer(request, values, reverse)
@@ -109,6 +113,13 @@ class NumpyExecutable:
         """Products here are small: more BLAS threads than one make them several times slower."""
         limited: AbstractContextManager[object] = self._threads.limit(limits=1, user_api="blas")
         return limited
+
+    def _fits(self) -> None:
+        """Raise QsanError (QS307) where a gradient on a large register needs more memory than there is."""
+        if self._module.wires >= register.WIRES:
+            need, have = needed_for_gradient(self._module), available()
+            if need > have:
+                raise QsanError([too_large(self._module, "the gradient", need, have)])
 
     def _engine(self, lowered: Lowered) -> Engine:
         return lowered.engine(self._tier)

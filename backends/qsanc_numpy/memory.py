@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from qsanc.diagnostics import Diagnostic, Severity
 from qsanc.ir.circuit import CircuitModule, Expectation, Observable, Overlap
 from qsanc_numpy.paulis import TABLE_WIRES, split
 
@@ -20,6 +21,15 @@ def needed(module: CircuitModule) -> int:
     partial = max((size for size in reduced if size != _BYTES * 4**module.wires), default=0)
     tables = sum(_signs(result.observable) for result in module.results if isinstance(result, Expectation))
     return (len(module.segments) + _WORKING_STATES) * state + 2 * partial + tables
+
+
+def needed_for_gradient(module: CircuitModule) -> int:
+    """Bytes for a gradient of one row on a large register: the final states of all segments that are read, and while
+    one of them is undone, a state and a costate, each with room for what becomes of it."""
+    read: set[int] = set()
+    for result in module.results:
+        read |= {result.left, result.right} if isinstance(result, Overlap) else {result.segment}
+    return max(needed(module), (max(len(read), 1) + 3) * (_BYTES << module.wires))
 
 
 def _signs(observable: Observable) -> int:
@@ -38,6 +48,16 @@ def available() -> int:
     if hasattr(os, "sysconf"):
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return 1 << 62
+
+
+def too_large(module: CircuitModule, what: str, need: int, have: int) -> Diagnostic:
+    """QS307: `what` of a state does not fit in memory."""
+    return Diagnostic(
+        "QS307",
+        Severity.ERROR,
+        f"{what} of `{module.name}` is too large: {module.wires} qubits need {readable(need)} of memory",
+        expected=f"at most the {readable(have)} that are free",
+    )
 
 
 def readable(size: int) -> str:

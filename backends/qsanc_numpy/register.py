@@ -145,7 +145,7 @@ class RegisterRun:
         return angles
 
     def states(self, wanted: frozenset[int]) -> dict[int, Columns]:
-        """The wanted nodes' states, those of nodes from which several start, and that of the root."""
+        """The wanted nodes' states, and those of nodes from which several start."""
         order = closure(self.plan, wanted)
         children: dict[int, int] = {}
         for number in order:
@@ -153,22 +153,31 @@ class RegisterRun:
             if parent is not None:
                 children[parent] = children.get(parent, 0) + 1
         states = _States(self)
-        states[ROOT] = [_start(self.plan.wires)]
-        kept = {ROOT, *wanted, *(number for number, count in children.items() if count > 1)}
+        if ROOT in wanted:
+            states[ROOT] = [_start(self.plan.wires)]
+        kept = {*wanted, *(number for number, count in children.items() if count > 1)}
         for number in order:
             parent = self.plan.nodes[number].parent
             if parent is None:
                 continue
-            before = states[parent] if parent in kept else states.pop(parent)
-            states[number] = self.forward(number, before, keep=parent in kept)
+            if parent == ROOT:
+                states[number] = self.forward(number, [_start(self.plan.wires)], keep=False)
+            elif parent in kept:
+                states[number] = self.forward(number, states[parent], keep=True)
+            else:
+                states[number] = self.forward(number, states.pop(parent), keep=False)
         return states
 
     def forward(self, node: int, before: Columns, *, keep: bool) -> Columns:
+        """The states behind a node; unless `keep`, those before it are given up."""
         one, stretch = self.plan.nodes[node], self.shared.register.stretches[node]
         columns = self.rows if one.per_row else 1
         after: Columns = []
         for column in range(columns):
-            state = before[column if len(before) > 1 else 0]
+            at = column if len(before) > 1 else 0
+            state = before[at]
+            if not keep and column == columns - 1:
+                before[at] = np.empty(0)
             if keep or len(before) < columns or (not one.real and not np.iscomplexobj(state)):
                 state = state.astype(np.float64 if one.real else np.complex128)
             matrices = self._matrices(stretch, column)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle.asking import expected, requests
 
+from qsanc.diagnostics import QsanError
 from qsanc.fast import Tier
 from qsanc.ir.text import read_module
 from qsanc.target import Bindings, Context, Request
@@ -80,6 +81,17 @@ circuit @tree wires 12
   r1 = expectation right: Z6
   r2 = probabilities right: 4, 6
 """
+
+
+def test_a_gradient_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beforehand, with the number: a forward pass needs less."""
+    executable = NumpyBackend().lower(read_module(TREE))
+    monkeypatch.setattr("qsanc_numpy.executable.available", lambda: 5 * 16 * 2**12)
+    with pytest.raises(QsanError) as raised:
+        executable.vjp(Request(Bindings(np.zeros(3), np.zeros((1, 2))), (0, 1)), Context())
+    (found,) = raised.value.diagnostics
+    assert found.code == "QS307"
+    assert "12 qubits need" in found.title
 
 
 @pytest.mark.parametrize("mode", ["off", "on"])
