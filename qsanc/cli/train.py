@@ -189,7 +189,7 @@ def _tell_of_change(task: Task) -> None:
     later = task.objective.ran[1:]
     if later:
         click.echo(
-            f"native code from step {later[0].step + 1} on: the numbers agree to 1e-9 with those of `--jit off` and `on`",
+            f"native code from step {later[0].step + 1} on: its numbers agree to 1e-9 with those of --jit off and on",
             err=True,
         )
 

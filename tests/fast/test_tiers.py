@@ -296,7 +296,7 @@ def test_the_command_line_tells_of_a_change(
     changes = (Ran(0), Ran(6, (("small", "00"),)))
     monkeypatch.setattr(Compiled, "ran", property(lambda self: changes))
     assert main(["train", str(root / "models" / "vqe_h2.qsan"), "--epochs", "1", "--jit", "off"]) == 0
-    assert "native code from step 7 on: the numbers agree to 1e-9" in capsys.readouterr().err
+    assert "native code from step 7 on: its numbers agree to 1e-9" in capsys.readouterr().err
 
 
 def test_the_command_line_keeps_code_where_the_environment_says(
