@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -27,6 +28,7 @@ from qsanc_numpy.plan import ROOT, Plan
 SHARED = "angles and blocks all rows share"
 ROWS = "angles and blocks of the rows"
 
+Run = Callable[[], Any]
 Counted = Callable[[Any], Work]
 """The work of a call, from its result."""
 
@@ -52,7 +54,10 @@ class _Look:
 
     @staticmethod
     def at(state: Kept, plan: Plan) -> _Look:
-        """Of an array [2^wires, column], or of one in the attribute `both`, with imaginary parts below real ones."""
+        """Of an array [2^wires, column], of one in the attribute `both` with imaginary parts below real ones, or of a
+        list of columns."""
+        if isinstance(state, list):
+            return _Look(len(state), not any(map(np.iscomplexobj, state)), sum(column.nbytes for column in state))
         array: Numbers = state if isinstance(state, np.ndarray) else state.both
         real = not np.iscomplexobj(array) and len(array) == 1 << plan.wires
         return _Look(int(array.shape[1]), real, int(array.nbytes))
@@ -64,8 +69,10 @@ class _Execution:
     def __init__(self, lowered: Lowered, engine: Engine, watch: Watch) -> None:
         self._lowered, self._plan, self._engine, self._watch = lowered, lowered.plan, engine, watch
         self._spans = spans(lowered.module, lowered.plan)
+        self._phase: Phase = "forward"
+        self._made: set[tuple[str, int]] = set()
 
-    def time(self, part: Part, run: Callable[[], Any], counted: Counted | None = None) -> Any:
+    def time(self, part: Part, run: Run, counted: Counted | None = None) -> Any:
         with self._watch.time(part):
             found = run()
         if counted is not None and self._watch.counting:
@@ -79,8 +86,8 @@ class _Execution:
         shared = self.time(part, lambda: self._engine.shared(values, columns))
         self._replace(shared, "unitary", self._unitary)
         self._replace(shared, "observed", self._observed)
-        self._replace(shared, "fixed", self._quietly(part))
-        self._replace(getattr(shared, "matrices", None), "forward", self._quietly(part))
+        self._replace(shared, "fixed", self._uncounted(SHARED))
+        self._replace(getattr(shared, "matrices", None), "forward", self._uncounted(SHARED))
         kinds = [kind for kind in self._plan.kinds if not kind.per_row]
         self._count(part, lambda: counts.matrices(kinds, 1))
         return shared
@@ -88,23 +95,25 @@ class _Execution:
     def rows(self, shared: Any, items: Floats) -> Rows:
         part = Part("forward", ROWS)
         run: Rows = self.time(part, lambda: self._engine.run(shared, items))
-        self._replace(run, "own", self._quietly(part))
-        self._replace(getattr(run, "matrices", None), "_all", self._quietly(part))
+        self._replace(run, "own", self._uncounted(ROWS))
+        self._replace(getattr(run, "matrices", None), "_all", self._uncounted(ROWS))
         kinds = [kind for kind in self._plan.kinds if kind.per_row]
         self._count(part, lambda: counts.matrices(kinds, len(items)))
-        self._replace(run, "forward", lambda inner: lambda node, state: self._forward(shared, inner, node, state))
-        self._replace(run, "observe", lambda inner: lambda group, state: self._observe(inner, group, state))
-        self._replace(run, "read", lambda inner: lambda *asked: self._read("forward", inner, *asked))
-        self._replace(run, "read_back", lambda inner: lambda *asked: self._read("backward", inner, *asked))
+        self._replace(run, "forward", partial(self._forward, shared))
+        self._replace(run, "backward", partial(self._column_back, shared))
+        self._replace(run, "observe", self._observe)
+        self._replace(run, "read", self._read)
+        self._replace(run, "read_back", self._read)
         return run
 
     def sweep(self, shared: Any) -> Sweep:
+        self._phase = "backward"
         sweep = self._engine.sweep(shared)
-        self._replace(sweep, "_back", lambda inner: lambda *given: self._back(shared, inner, *given))
-        self._replace(sweep, "_observe", lambda inner: lambda *given: self._observe_back(inner, *given))
-        self._replace(sweep, "_sweep_tails", lambda inner: lambda *given: self._tails_back(inner, *given))
-        self._replace(sweep, "_by_rows", self._quietly(Part("backward", ROWS)))
-        self._replace(sweep, "finish", self._quietly(Part("backward", SHARED)))
+        self._replace(sweep, "_back", partial(self._back, shared))
+        self._replace(sweep, "_observe", self._observe_back)
+        self._replace(sweep, "_sweep_tails", self._tails_back)
+        self._replace(sweep, "_by_rows", self._uncounted(ROWS))
+        self._replace(sweep, "finish", self._uncounted(SHARED))
         return sweep
 
     # the parts
@@ -118,83 +127,72 @@ class _Execution:
         found = [span for tail in tails for span in self._spans[tail.node]]
         return Part(phase, f"node{'s' * (len(tails) > 1)} {names}", how, tuple(dict.fromkeys(found)))
 
-    def _unitary(self, inner: Callable[[int], Any]) -> Callable[[int], Any]:
-        def unitary(node: int) -> Any:
-            if node in made:
-                return inner(node)
-            made.add(node)
-            part = replace(self.node("forward", node, "made once"), name=f"matrix of node {node}")
-            operations = self._plan.nodes[node].operations
-            return self.time(
-                part,
-                lambda: inner(node),
-                lambda _: counts.operations(self._plan, operations, 1 << self._plan.wires, real=True),
-            )
+    def _unitary(self, run: Run, *given: Any) -> Any:
+        number = _number(given)
+        if ("unitary", number) in self._made:
+            return run()
+        self._made.add(("unitary", number))
+        part = replace(self.node("forward", number, "made once"), name=f"matrix of node {number}")
+        operations, columns = self._plan.nodes[number].operations, 1 << self._plan.wires
+        return self.time(part, run, lambda _: counts.operations(self._plan, operations, columns, real=True))
 
-        made: set[int] = set()
-        return unitary
+    def _observed(self, run: Run, *given: Any) -> Any:
+        number = _number(given)
+        if ("observed", number) in self._made:
+            return run()
+        self._made.add(("observed", number))
+        group = self._plan.groups[number]
+        part = self.group("forward", number, "made once")
+        part = replace(part, name=f"observables of {part.name}")
+        results, members = len(group.results), len(group.tails)
+        return self.time(part, run, lambda _: counts.observables(self._plan, group.operations, results, members))
 
-    def _observed(self, inner: Callable[[int], Any]) -> Callable[[int], Any]:
-        def observed(number: int) -> Any:
-            if number in made:
-                return inner(number)
-            made.add(number)
-            group = self._plan.groups[number]
-            part = self.group("forward", number, "made once")
-            part = replace(part, name=f"observables of {part.name}")
-            return self.time(
-                part,
-                lambda: inner(number),
-                lambda _: counts.observables(self._plan, group.operations, len(group.results), len(group.tails)),
-            )
-
-        made: set[int] = set()
-        return observed
-
-    def _forward(self, shared: Any, inner: Callable[[int, Kept], Kept], node: int, state: Kept) -> Kept:
-        plan, one, dense = self._plan, self._plan.nodes[node], shared.as_matrix(node)
+    def _forward(self, shared: Any, run: Run, *given: Any) -> Any:
+        plan, number = self._plan, _number(given)
+        before = _Look.at(given[-1], plan)
 
         def counted(after: Kept) -> Work:
-            before, found = _Look.at(state, plan), _Look.at(after, plan)
-            if dense:
-                real_matrix = _Look.at(shared.unitary(node), plan).real
+            found = _Look.at(after, plan)
+            if _is_dense(shared, number):
+                real_matrix = _Look.at(shared.unitary(number), plan).real
                 work = counts.matrix(plan, found.columns, real_matrix=real_matrix, real=before.real)
             else:
-                work = counts.operations(plan, one.operations, found.columns, real=before.real, before=before.columns)
+                operations = plan.nodes[number].operations
+                work = counts.operations(plan, operations, found.columns, real=before.real, before=before.columns)
             return replace(work, states=found.bytes)
 
-        how = "one matrix" if dense else "gate by gate"
-        return self.time(self.node("forward", node, how), lambda: inner(node, state), counted)
+        return self.time(self._of_node("forward", number, shared), run, counted)
 
-    def _observe(self, inner: Callable[[int, Kept], Floats], number: int, state: Kept) -> Floats:
+    def _observe(self, run: Run, *given: Any) -> Any:
+        number, state = _number(given), given[-1]
         results = len(self._plan.groups[number].results)
 
         def counted(_: object) -> Work:
             look = _Look.at(state, self._plan)
             return counts.observed(self._plan, results, look.columns, real=look.real)
 
-        part = self.group("forward", number, f"{results} observables")
-        found: Floats = self.time(part, lambda: inner(number, state), counted)
-        return found
+        return self.time(self.group("forward", number, f"{results} observables"), run, counted)
 
-    def _read(self, phase: Phase, inner: Callable[..., Any], readout: Any, state: Kept, wanted: Any) -> Any:
-        numbers = [k for k in readout.numbers if k in wanted]
+    def _read(self, run: Run, *given: Any) -> Any:
+        readout, state, wanted = given
         segment = next(at for at, known in self._lowered.readouts.items() if known is readout)
+        numbers = [k for k in readout.numbers if k in wanted]
+
+        look = _Look.at(state, self._plan)
 
         def counted(_: object) -> Work:
-            look = _Look.at(state, self._plan)
             return counts.expectations(self._lowered.module, numbers, look.columns, real=look.real)
 
-        part = Part(phase, f"readings of {self._lowered.module.segments[segment].name}", f"{len(numbers)} results")
-        return self.time(part, lambda: inner(readout, state, wanted), counted)
+        name = f"readings of {self._lowered.module.segments[segment].name}"
+        return self.time(Part(self._phase, name, f"{len(numbers)} result{'s' * (len(numbers) != 1)}"), run, counted)
 
-    def _back(self, shared: Any, inner: Callable[..., Any], *given: Any) -> Any:
+    def _back(self, shared: Any, run: Run, *given: Any) -> Any:
         plan, number, states = self._plan, _number(given), _mapping(given)
-        one, dense = plan.nodes[number], shared.as_matrix(number)
+        one = plan.nodes[number]
 
         def counted(_: object) -> Work:
             look = _Look.at(states[number], plan)
-            if not dense:
+            if not _is_dense(shared, number):
                 return counts.back(plan, one.operations, look.columns, real=look.real, at_root=one.parent == ROOT)
             assert one.parent is not None
             before = _Look.at(states[one.parent], plan)
@@ -203,10 +201,20 @@ class _Execution:
                 plan, look.columns, real_matrix=real_matrix, real=before.real, real_costate=look.real
             )
 
-        how = "one matrix" if dense else "gate by gate"
-        return self.time(self.node("backward", number, how), lambda: inner(*given), counted)
+        return self.time(self._of_node("backward", number, shared), run, counted)
 
-    def _observe_back(self, inner: Callable[..., Any], *given: Any) -> Any:
+    def _column_back(self, shared: Any, run: Run, *given: Any) -> Any:
+        """Of one column of a large register."""
+        number, _, state, _ = given
+        real, operations = not np.iscomplexobj(state), self._plan.nodes[number].operations
+        part = self._of_node("backward", number, shared)
+        return self.time(part, run, lambda _: counts.back(self._plan, operations, 1, real=real))
+
+    def _of_node(self, phase: Phase, number: int, shared: Any) -> Part:
+        how = "one matrix" if _is_dense(shared, number) else "sweeps" if hasattr(shared, "register") else "gate by gate"
+        return replace(self.node(phase, number, how), threads=getattr(shared, "threads", 1))
+
+    def _observe_back(self, run: Run, *given: Any) -> Any:
         number, state = _number(given), given[-1]
         results = len(self._plan.groups[number].results)
 
@@ -214,9 +222,9 @@ class _Execution:
             look = _Look.at(state, self._plan)
             return counts.observed_back(self._plan, results, look.columns, real=look.real)
 
-        return self.time(self.group("backward", number, f"{results} observables"), lambda: inner(*given), counted)
+        return self.time(self.group("backward", number, f"{results} observables"), run, counted)
 
-    def _tails_back(self, inner: Callable[..., Any], *given: Any) -> Any:
+    def _tails_back(self, run: Run, *given: Any) -> Any:
         group = self._plan.groups[_number(given)]
         part = self.group("backward", _number(given), "once for all rows")
         part = replace(part, name=f"observables of {part.name}")
@@ -224,25 +232,26 @@ class _Execution:
         results, members = len(group.results), len(group.tails)
         return self.time(
             part,
-            lambda: inner(*given),
+            run,
             lambda _: counts.observables_back(self._plan, group.operations, results, members, real=real),
         )
 
     # methods of one object
 
-    def _replace(self, target: object, name: str, timed: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
-        """Time a method of this object, if it has it."""
+    def _replace(self, target: object, name: str, timed: Callable[..., Any]) -> None:
+        """Time a method of this object, if it has it: `timed` is given the call, and its arguments by place."""
         inner = getattr(target, name, None)
-        if inner is not None:
-            setattr(target, name, timed(inner))
+        if inner is None:
+            return
 
-    def _quietly(self, part: Part) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Timed as `part`, and not counted."""
+        def watched(*given: Any, **named: Any) -> Any:
+            return timed(lambda: inner(*given, **named), *given)
 
-        def timed(inner: Callable[..., Any]) -> Callable[..., Any]:
-            return lambda *given: self.time(part, lambda: inner(*given))
+        setattr(target, name, watched)
 
-        return timed
+    def _uncounted(self, name: str) -> Callable[..., Any]:
+        """Timed under this name."""
+        return lambda run, *given: self.time(Part(self._phase, name), run)
 
     def _count(self, part: Part, counted: Callable[[], Work]) -> None:
         if self._watch.counting:
@@ -280,6 +289,11 @@ class _WatchedOverlap:
 
     def _work(self, features: Numbers, pairs: Ints) -> Work:
         return counts.overlaps(self._module, (self._number,), len(pairs), real=not np.iscomplexobj(features))
+
+
+def _is_dense(shared: Any, node: int) -> bool:
+    """Whether a node is applied as one matrix."""
+    return bool(shared.as_matrix(node)) if hasattr(shared, "as_matrix") else False
 
 
 def _number(given: Iterable[Any]) -> int:

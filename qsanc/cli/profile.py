@@ -121,8 +121,7 @@ def _show(found: Profile) -> None:
 def _show_machine(found: Profile) -> None:
     machine = found.machine
     peaks = ", ".join(f"{peak / 1e9:.3g} ({threads})" for threads, peak in machine.flops)
-    cache, memory = max(speed for _, speed in machine.speeds), machine.speeds[-1][1]
-    moved = f"bytes at most {cache / 1e9:.3g} GB/s in cache, {memory / 1e9:.3g} in memory"
+    moved = f"bytes at most {machine.in_cache / 1e9:.3g} GB/s in cache, {machine.in_memory / 1e9:.3g} in memory"
     click.echo(f"products at most {peaks} GFlop/s (threads); {moved}")
     if found.memory is not None:
         click.echo(f"most memory of the process: {found.memory / 1e6:.0f} MB")
@@ -168,7 +167,11 @@ def _json(found: Profile) -> dict[str, object]:
         "native": None if found.native is None else list(found.native),
         "machine": {
             "flops": [{"threads": threads, "rate": peak} for threads, peak in machine.flops],
-            "bytes": [{"size": size, "rate": speed} for size, speed in machine.speeds],
+            "bytes": [
+                {"threads": threads, "size": size, "rate": speed}
+                for threads, speeds in machine.speeds
+                for size, speed in speeds
+            ],
         },
         "parts": [_part_json(found, timed) for timed in found.parts],
     }

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
+from qsanc.target import Floats
 from qsanc.target.profile import Part, Work
 from qsanc.train.profile.watch import Clock
 
@@ -27,32 +29,46 @@ _BURST = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """`flops` a second by number of threads; `speeds` are (bytes in use, bytes a second), by increasing size.
-
-    Bytes are moved by one thread, as NumPy does.
-    """
+    """`flops` a second by number of threads; `speeds`, alike, (bytes in use, bytes a second) by increasing size."""
 
     flops: tuple[tuple[int, float], ...]
-    speeds: tuple[tuple[int, float], ...]
+    speeds: tuple[tuple[int, tuple[tuple[int, float], ...]], ...]
 
     def peak(self, threads: int) -> float:
         """Operations a second with so many threads or fewer."""
         return max(rate for count, rate in self.flops if count <= threads or count == self.flops[0][0])
 
-    def speed(self, reach: float) -> float:
+    def speed(self, reach: float, threads: int = 1) -> float:
         """Bytes a second of operations that touch so many bytes: the best of what was measured for as many or more."""
-        return max(speed for size, speed in self.speeds if size >= reach or size == self.speeds[-1][0])
+        return max(
+            speed
+            for count, speeds in self.speeds
+            if count <= threads or count == self.speeds[0][0]
+            for size, speed in speeds
+            if size >= reach or size == speeds[-1][0]
+        )
+
+    @property
+    def in_cache(self) -> float:
+        """The most bytes a second of any size, by any number of threads."""
+        return max(speed for _, speeds in self.speeds for _, speed in speeds)
+
+    @property
+    def in_memory(self) -> float:
+        """The same where no cache helps."""
+        return max(speeds[-1][1] for _, speeds in self.speeds)
 
     def bound(self, part: Part, work: Work) -> float:
         """The seconds that this work takes at least."""
-        return max(work.flops / self.peak(part.threads), work.bytes / self.speed(work.reach))
+        return max(work.flops / self.peak(part.threads), work.bytes / self.speed(work.reach, part.threads))
 
 
 def measure(threads: Iterable[int], clock: Clock = time.perf_counter) -> Machine:
     """The machine now, within a second: products with each of these numbers of threads."""
+    counts = sorted({*threads} or {1})
     return Machine(
-        tuple((count, _products(count, clock)) for count in sorted({*threads})),
-        tuple((size, _moved(size, clock)) for size in _SIZES),
+        tuple((count, _products(count, clock)) for count in counts),
+        tuple((count, tuple((size, _moved(size, count, clock)) for size in _SIZES)) for count in counts),
     )
 
 
@@ -68,22 +84,27 @@ def _products(threads: int, clock: Clock) -> float:
     return 2.0 * _ORDER**3 / best
 
 
-def _moved(size: int, clock: Clock) -> float:
-    """The better of a copy and a sum of arrays that take so many bytes together."""
-    copied = np.ones(size // 16), np.ones(size // 16)
-    added = tuple(np.ones(size // 24) for _ in range(3))
-    times = max(1, _BURST // size)
+def _moved(size: int, threads: int, clock: Clock) -> float:
+    """The better of copies and sums of arrays that take so many bytes together, a share for each thread."""
+    shares = [[np.ones(max(1, size // (24 * threads))) for _ in range(3)] for _ in range(threads)]
+    times, one = max(1, _BURST // size), shares[0][0].nbytes
 
-    def copy() -> None:
+    def copy(share: list[Floats]) -> None:
         for _ in range(times):
-            np.copyto(copied[0], copied[1])
+            np.copyto(share[0], share[1])
 
-    def add() -> None:
+    def add(share: list[Floats]) -> None:
         for _ in range(times):
-            np.add(added[1], added[2], out=added[0])
+            np.add(share[1], share[2], out=share[0])
 
-    moved = (2 * copied[0].nbytes, copy), (3 * added[0].nbytes, add)
-    return max(times * number / _best(run, clock) for number, run in moved)
+    with ThreadPoolExecutor(threads) as pool:
+
+        def seconds(move: Callable[[list[Floats]], None]) -> float:
+            if threads == 1:
+                return _best(lambda: move(shares[0]), clock)
+            return _best(lambda: list(pool.map(move, shares)), clock)
+
+        return threads * times * one * max(2 / seconds(copy), 3 / seconds(add))
 
 
 def _best(run: Callable[[], object], clock: Clock) -> float:

@@ -131,7 +131,7 @@ def _roofline(root: ElementTree.Element, profile: Profile, marks: Sequence[_Mark
     points = [(mark, mark.intensity) for mark in marks if mark.intensity is not None]
     machine = profile.machine
     peaks = [(f"{threads} thread{'s' * (threads != 1)}", peak) for threads, peak in machine.flops]
-    slow, fast = machine.speeds[-1][1], max(speed for _, speed in machine.speeds)
+    slow, fast = machine.in_memory, machine.in_cache
     highest = max(peak for _, peak in peaks)
     x = _Axis.around([0.05, 100, highest / slow, *(i for _, i in points)], _LEFT, _WIDTH - _RIGHT)
     y = _Axis.around([1e9, highest, *(mark.rate for mark, _ in points)], _TOP + _PLOT, _TOP)
