@@ -101,7 +101,8 @@ def epochs(found: Found) -> str:
 
 
 def registers(found: Found) -> str:
-    parts = [f"One read and one write of the state a gate take {found['bandwidth_gb']} GB/s here."]
+    rate = f"An array of 512 MiB is read and written in place at {found['bandwidth_gb']} GB/s by all threads"
+    parts = [f"{rate}; smaller states lie in caches, where one pass a gate takes less than the last line says."]
     for call in ("value", "gradient"):
         names = list(dict.fromkeys(row["name"] for case in found["cases"] for row in case["rows"]))
         sizes = [case["settings"]["n"] for case in found["cases"]]

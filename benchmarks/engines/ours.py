@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.work.registers import Register
+from benchmarks.work.registers import Register, register
 from benchmarks.work.sentences import NAMES, Batch, Epoch, Floats
 from qsanc import registry
 from qsanc.check.imports import load
@@ -20,6 +20,8 @@ QSANN = Path(__file__).parents[2] / "models" / "qsann.qsan"
 ROTATIONS = Path(__file__).parents[1] / "rotations.qsan"
 
 DISTRIBUTIONS = ("qsanc", "numpy", "numba", "llvmlite")
+
+_SMALL = 12
 
 Method = Literal["adjoint", "parameter_shift"]
 
@@ -113,11 +115,17 @@ class InferenceEngine:
 
 
 class RegisterEngine:
-    def __init__(self, work: Register, *, jit: Mode = "off") -> None:
-        self.work, self.tier = work, tier_of(jit, cold=False)
+    def __init__(self, work: Register, *, jit: Mode = "off", tier: Tier | None = None) -> None:
+        self.work, self.tier = work, tier or tier_of(jit, cold=False)
         sizes: dict[str, int | float] = {"n": work.n, "layers": work.layers}
         self.model = _Model(ROTATIONS, "rotations_descent", sizes, {}, self.tier)
         self.loss, self.descent = self.model.prepared("loss"), self.model.prepared("loss", ("th",))
+
+    def first(self) -> None:
+        """Both calls on a small register, so that native code is there when a large one is timed."""
+        small = RegisterEngine(register(n=_SMALL, layers=1), tier=self.tier)
+        small.value()
+        small.gradient()
 
     def value(self) -> float:
         executables, inputs = self.model.compiled.executables, {"th": self.work.angles}
