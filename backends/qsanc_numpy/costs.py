@@ -22,7 +22,7 @@ class Strategy:
 
 @dataclass(frozen=True, slots=True)
 class CostModel:
-    """Microseconds for what an execution consists of.
+    """Microseconds for what an execution forward and its reverse sweep consist of together.
 
     The constants were measured once, on one machine (`benchmarks/costs.py` measures them again). They are fixed, so
     that a plan, and with it the last bits of every result, does not depend on where or when a program runs.
@@ -31,9 +31,9 @@ class CostModel:
     call: float = 2.0
     """A call on arrays, before it does anything."""
     entry: float = 0.0012
-    """A multiplication and addition of strided complex numbers."""
-    product: float = 0.0003
-    """The same within a matrix product."""
+    """A multiplication and addition of strided complex numbers; half of it for real ones."""
+    product: float = 0.00025
+    """The same within a matrix product; a quarter of it for real ones."""
     feature: float = 0.001
     """A product of two real amplitudes of one column."""
     matrix_wires: int = 10
@@ -47,27 +47,34 @@ class CostModel:
             frozenset(k for k, group in enumerate(plan.groups) if self.by_observables(plan, group, columns)),
         )
 
-    def gates(self, steps: Iterable[Step], register: int, columns: int) -> float:
-        """Steps one by one on so many columns."""
-        return sum(self._step(step, columns << register) for step in steps)
+    def gates(self, steps: Iterable[Step], register: int, columns: int, *, real: bool) -> float:
+        """Steps one by one on so many columns: each once forward, once back on two states, and once for its slopes."""
+        return sum(self._step(step, columns << register, real) for step in steps)
 
-    def _step(self, step: Step, amplitudes: int) -> float:
+    def _step(self, step: Step, amplitudes: int, real: bool) -> float:
         if isinstance(step.does, Group):
-            return 2 * self.call + self.product * step.does.dimension * amplitudes
-        terms = len(step.does.flips) if isinstance(step.does, Block) else 1
-        return self.call * (2 * terms - 1) + self.entry * terms * amplitudes
+            product = self.product / 4 if real else self.product
+            return 12 * self.call + 4 * product * step.does.dimension * amplitudes
+        entry = self.entry / 2 if real else self.entry
+        if isinstance(step.does, Block):
+            terms = len(step.does.flips)
+            return self.call * (6 + 6 * terms) + 4 * entry * terms * amplitudes
+        return 3 * self.call + entry * amplitudes
 
     def matrix(self, plan: Plan, node: Node, columns: int) -> float:
         """A shared node as one matrix."""
-        built = self.gates(node.steps, plan.wires, 1 << plan.wires)
-        return built + self.call + self.product * (columns << 2 * plan.wires)
+        built = self.gates(node.steps, plan.wires, 1 << plan.wires, real=node.real)
+        product = self.product / 4 if node.real else self.product
+        return built + 6 * self.call + 3 * product * (columns << 2 * plan.wires)
 
     def observables(self, plan: Plan, group: Lockstep, columns: int) -> float:
-        """Tails by their observables, on real states."""
+        """Tails by their observables."""
         d = 1 << plan.wires
         results = len(group.results)
-        once = self.gates(group.steps, plan.wires, d * len(group.tails)) + 2 * self.product * results * d**3
-        return once + 4 * self.call + (self.feature + self.product * results / 2) * (d * (d + 1) // 2) * columns
+        count = d * (d + 1) // 2 if plan.nodes[group.parent].real else d * (d + 1)
+        built = self.gates(group.steps, plan.wires, d * len(group.tails), real=False)
+        built += 30 * self.call + 3 * self.product * results * d**3
+        return built + (4 * self.feature + self.product * results) * count * columns
 
     def readings(self, plan: Plan, group: Lockstep, columns: int) -> float:
         """Tails by gates or matrices, and a reading of the states behind them."""
@@ -75,15 +82,16 @@ class CostModel:
         for tail in group.tails:
             node = plan.nodes[tail.node]
             flips = len({_flipped(observable) for observable in tail.observables})
-            total += min(self.gates(node.steps, plan.wires, columns), self.matrix(plan, node, columns))
-            total += flips * (8 * self.call + 2 * self.entry * (columns << plan.wires))
+            steps = self.gates(node.steps, plan.wires, columns, real=node.real)
+            total += min(steps, self.matrix(plan, node, columns))
+            total += flips * (15 * self.call + 4 * self.entry * (columns << plan.wires))
         return total
 
     def as_matrix(self, plan: Plan, node: Node, columns: int) -> bool:
         """Whether a shared node pays as one matrix on so many columns."""
         if plan.wires > self.matrix_wires:
             return False
-        return self.matrix(plan, node, columns) < self.gates(node.steps, plan.wires, columns)
+        return self.matrix(plan, node, columns) < self.gates(node.steps, plan.wires, columns, real=node.real)
 
     def by_observables(self, plan: Plan, group: Lockstep, columns: int) -> bool:
         """Whether tails pay by their observables."""

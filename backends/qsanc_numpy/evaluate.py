@@ -272,12 +272,16 @@ class Lowered:
         for number in reading.observed:
             observed = run.shared.observed(number)
             parent = observed.group.parent
-            moved, found = shifted_run.observed(observed, states[parent], shifted[parent])
-            results = {k: at for at, k in enumerate(observed.group.results) if k in reading.results}
-            unmoved = self._read(run, states, Reading(reading.results, (number,), ()), run.matrices.rows)
-            for k, at in results.items():
-                values[k] = unmoved[k][columns.row]
-                values[k][moved] = found[at]
+            places = [at for at, k in enumerate(observed.group.results) if k in reading.results]
+            moved, found = shifted_run.observed(observed, places, states[parent], shifted[parent])
+            unmoved: Values = {}
+            if len(moved) < len(columns):
+                unmoved = self._read(run, states, Reading(reading.results, (number,), ()), run.matrices.rows)
+            for value, at in zip(found, places, strict=True):
+                k = observed.group.results[at]
+                every = unmoved[k][columns.row] if unmoved else np.empty(len(columns))
+                every[moved] = value
+                values[k] = every
         for segment in reading.segments:
             end = self.plan.ends[segment]
             there = shifted[end]

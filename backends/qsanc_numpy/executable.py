@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from qsanc.diagnostics import CompilerBug, QsanError
 from qsanc.fast import OFF, Tier
@@ -31,6 +29,7 @@ from qsanc_numpy.evaluate import Lowered, Values
 from qsanc_numpy.memory import available, needed_for_gradient, too_large
 from qsanc_numpy.profile import watched_values_and_adjoint
 from qsanc_numpy.text import text
+from qsanc_numpy.threads import BlasThreads
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +49,8 @@ class NumpyExecutable:
     def __init__(self, module: CircuitModule, tier: Tier = OFF) -> None:
         self._module, self._tier = module, tier
         self._lowered = Lowered.of(module)
-        self._threads = ThreadpoolController()
+        self._threads = BlasThreads()
+        self._overlaps = frozenset(k for k, result in enumerate(module.results) if isinstance(result, Overlap))
 
     @property
     def module(self) -> CircuitModule:
@@ -61,7 +61,7 @@ class NumpyExecutable:
 
     def submit(self, request: Request, context: Context) -> Finished:
         self._verify(request)
-        with self._one_thread():
+        with self._threads.one():
             if request.shots is None:
                 values = self._exact(self._lowered, request, request.results)
                 return Finished(Results(tuple(Estimate(values[k]) for k in request.results)))
@@ -77,7 +77,7 @@ class NumpyExecutable:
             raise CompilerBug("the adjoint method is exact and knows no shifts")
         self._verify(request)
         self._fits()
-        with self._one_thread():
+        with self._threads.one():
             values, reverse = self._lowered.values_and_adjoint(
                 request.bindings, request.results, request.pairs, self._engine(self._lowered)
             )
@@ -87,13 +87,13 @@ class NumpyExecutable:
         """What `vjp` gives, on the watch."""
         self._verify(request)
         self._fits()
-        with self._one_thread():
+        with self._threads.one():
             values, reverse = watched_values_and_adjoint(self._lowered, self._engine(self._lowered), request, watch)
         return self._answer(request, values, reverse)
 
     def _answer(self, request: Request, values: Values, reverse: Pullback) -> tuple[Results, Pullback]:
         def pullback(cotangents: Mapping[int, Floats]) -> Gradient:
-            with self._one_thread():
+            with self._threads.one():
                 return reverse(cotangents)
 
         return Results(tuple(Estimate(values[k]) for k in request.results)), pullback
@@ -103,16 +103,9 @@ class NumpyExecutable:
         module, bindings = self._module, request.bindings
         if bindings.shared.shape != (len(module.shared),) or bindings.items.shape[1:] != (len(module.items),):
             raise CompilerBug(f"{module.name}: bindings {bindings.shared.shape} and {bindings.items.shape} do not fit")
-        if {isinstance(module.results[k], Overlap) for k in request.results} not in (
-            set(),
-            {request.pairs is not None},
-        ):
+        asked = self._overlaps.intersection(request.results)
+        if len(asked) != (len(set(request.results)) if request.pairs is not None else 0):
             raise CompilerBug(f"{module.name}: overlaps are asked for with pairs, and nothing else is")
-
-    def _one_thread(self) -> AbstractContextManager[object]:
-        """Products here are small: more BLAS threads than one make them several times slower."""
-        limited: AbstractContextManager[object] = self._threads.limit(limits=1, user_api="blas")
-        return limited
 
     def _fits(self) -> None:
         """Raise QsanError (QS307) where a gradient on a large register needs more memory than there is."""

@@ -38,6 +38,8 @@ GATHER_WIRES = 16
 """Registers up to this size run permutations as one indexed copy; beyond, the table of indices is too large."""
 OBSERVABLE_WIRES = 6
 """Registers up to this size may read tails by dense observables."""
+PRODUCT_WIRES = 2
+"""Rows that start from |0...0> start as a product state if that many wires are turned first."""
 EXPONENTIALS = 5
 """A block has at most so many: it is a sum over products of functions of its angles."""
 
@@ -215,7 +217,7 @@ def _node(name: str, parent: int, stage: Stage, drafts: list[_Draft], nodes: Seq
     operations: list[Operation] = []
     if parent == ROOT and stage is Stage.ROWS:
         firsts = _firsts(drafts)
-        if len(firsts) > 1:
+        if len(firsts) >= PRODUCT_WIRES:
             blocks = {wire: met.block(draft, at, 0, wire) for wire, draft in firsts.items()}
             operations.append(Product(tuple(blocks.get(wire) for wire in range(met.register))))
             drafts = [draft for draft in drafts if all(draft is not first for first in firsts.values())]

@@ -114,12 +114,12 @@ class SharedMatrices:
         return factors
 
     def _at(self, block: Block, *, inverse: bool) -> Numbers:
-        found = self._all(block.kind, inverse=inverse)
+        found = self._all(block.kind, inverse)
         if isinstance(block.place, np.ndarray):
             return found[:, :, block.place].swapaxes(1, 2)[..., None]
         return found[:, :, block.place : block.place + 1]
 
-    def _all(self, number: int, *, inverse: bool) -> Numbers:
+    def _all(self, number: int, inverse: bool) -> Numbers:
         """X[x, a, place], with the identity as one more place."""
         found = self._found.get((number, inverse))
         if found is None:
@@ -136,7 +136,7 @@ class SharedMatrices:
         found = self._square.get(number)
         if found is None:
             d = self.plan.kinds[number].dimension
-            flat = self._all(number, inverse=False).reshape(d * d, -1)
+            flat = self._all(number, False).reshape(d * d, -1)
             found = self._square[number] = flat.T.take(square_order(d), axis=1).reshape(-1, d, d)
         return found
 
@@ -183,19 +183,19 @@ class Matrices:
         if not self.plan.kinds[block.kind].per_row:
             return self.shared.forward(block)
         assert isinstance(block.place, int)
-        return self._all(block.kind, inverse=False)[:, :, block.place]
+        return self._all(block.kind, False)[:, :, block.place]
 
     def backward(self, block: Block) -> Numbers:
         """The same of the inverse."""
         if not self.plan.kinds[block.kind].per_row:
             return self.shared.backward(block)
         assert isinstance(block.place, int)
-        return self._all(block.kind, inverse=True)[:, :, block.place]
+        return self._all(block.kind, True)[:, :, block.place]
 
     def group(self, group: Group) -> tuple[Numbers, Numbers]:
         return self.shared.group(group)
 
-    def _all(self, number: int, *, inverse: bool) -> Numbers:
+    def _all(self, number: int, inverse: bool) -> Numbers:
         """X[x, a, place, row]."""
         found = self._found.get((number, inverse))
         if found is None:

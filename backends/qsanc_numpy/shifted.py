@@ -8,12 +8,12 @@ matrix once, whatever the number of rows; a shift within tails that are read by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qsanc_numpy.arrays import Floats, Ints, Numbers
+from qsanc_numpy.arrays import Complex, Floats, Ints, Numbers
 from qsanc_numpy.execute import Observed, Run, States, closure, operate
 from qsanc_numpy.kernels import apply, matmul
 from qsanc_numpy.matrices import turned_back
@@ -97,11 +97,14 @@ class ShiftedRun:
                 states[number], shifted[number] = self._forward(number, states[parent], shifted[parent])
         return states, shifted
 
-    def observed(self, observed: Observed, base: Numbers, before: Shifted) -> tuple[Ints, Floats]:
-        """Values of a group's results at the columns that split off before it or within it: their numbers, and
-        float64[result, column]; of a tail's own shift only that tail's results are shifted."""
+    def observed(
+        self, observed: Observed, results: Sequence[int], base: Numbers, before: Shifted
+    ) -> tuple[Ints, Floats]:
+        """Values of some of a group's results (their places among them, rising) at the columns that split off before it
+        or within it: their numbers, and float64[result, column]. A tail's own shift moves only that tail's results."""
         real = base.dtype.kind == "f"
-        on_base = observed.on_real if real else observed.on_complex
+        on_base = (observed.on_real if real else observed.on_complex)[results]
+        places = np.array(results, np.int64)
         parts = [on_base @ features(before.state)] if len(before.columns) else []
         columns = [before.columns]
         own = features(base)
@@ -109,11 +112,16 @@ class ShiftedRun:
             new = np.flatnonzero(self._node == tail.node)
             if not len(new):
                 continue
-            starts = self._shifts(new)
-            unitaries = self._shifted_unitaries(tail.node, new[starts])
-            turned = unitaries.conj().swapaxes(1, 2)[:, None] @ (tail.observables @ unitaries[:, None])
-            values = (on_base @ own)[:, self._rows(new, base)]
-            values[start : start + len(tail.results)] = self._by_shift(weights(turned, real=real), own, new, starts)
+            mine = np.flatnonzero((places >= start) & (places < start + len(tail.results)))
+            values = np.empty((len(results), len(new)))
+            if len(mine) < len(results):
+                values[:] = (on_base @ own).take(self._rows(new, base), axis=1)
+            if len(mine):
+                starts = self._shifts(new)
+                unitaries = self._shifted_unitaries(tail.node, new[starts])
+                asked = tail.observables[places[mine] - start]
+                turned = _turned(asked, unitaries)
+                values[mine] = self._by_shift(weights(turned, real=real), own, new, starts)
             parts.append(values)
             columns.append(new)
         found = np.concatenate(parts, axis=1) if parts else np.empty((len(on_base), 0))
@@ -124,9 +132,10 @@ class ShiftedRun:
         whose shifts start at `starts`."""
         rows = self._rows(new, own)
         if len(starts) * own.shape[1] <= 2 * len(new):
-            every = (weights.reshape(-1, len(own)) @ own).reshape(*weights.shape[:2], -1)
-            shift = np.repeat(np.arange(len(starts)), np.diff([*starts, len(new)]))
-            found: Floats = every[shift, :, rows].T
+            shifts, results = weights.shape[:2]
+            every = (weights.swapaxes(0, 1).reshape(-1, len(own)) @ own).reshape(results, -1)
+            shift = np.repeat(np.arange(shifts), np.diff([*starts, len(new)]))
+            found: Floats = every.take(shift * own.shape[1] + rows, axis=1)
             return found
         groups = zip(weights, np.split(rows, starts[1:]), strict=True)
         return np.concatenate([mine @ own[:, chosen] for mine, chosen in groups], axis=1)
@@ -233,6 +242,14 @@ class ShiftedRun:
         shifted = kind.expansion.matrices(kind.expansion.functions(angles), (len(columns),))
         inverse = self._run.matrices.backward(block)
         return turned_back(kind, shifted, inverse.take(row, axis=2) if kind.per_row else inverse)
+
+
+def _turned(observables: Complex, unitaries: Numbers) -> Numbers:
+    """U^T conjugate P U for each of unitaries [shift, d, d] and observables: [shift, observable, d, d]."""
+    count, d = observables.shape[:2]
+    beside = observables.swapaxes(0, 1).reshape(d * count, d) @ unitaries
+    both = unitaries.conj().swapaxes(1, 2) @ beside.reshape(-1, d, count * d)
+    return both.reshape(-1, d, count, d).swapaxes(1, 2)
 
 
 def _turning(block: Block) -> Block:

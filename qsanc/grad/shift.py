@@ -67,12 +67,17 @@ class _Group:
 
 def _groups(module: CircuitModule, results: Iterable[int]) -> tuple[_Group, ...]:
     wanted = tuple(results)
+    paths = {(k, side): frozenset(_path(module, k, side)) for k in wanted for side in (0, 1)}
+    reached = {
+        (segment, side): tuple(k for k in wanted if segment in paths[k, side])
+        for segment in range(len(module.segments))
+        for side in (0, 1)
+    }
     found: dict[tuple[int, ...], list[tuple[SiteRule, int]]] = {}
     for rule in shift_rule(module):
         for side in (0, 1):
-            reached = tuple(k for k in wanted if rule.at.segment in _path(module, k, side))
-            if reached:
-                found.setdefault(reached, []).append((rule, side))
+            if results_of := reached[rule.at.segment, side]:
+                found.setdefault(results_of, []).append((rule, side))
     return tuple(_Group(results, tuple(rules)) for results, rules in found.items())
 
 

@@ -27,7 +27,7 @@ from qsanc.ir.text import read_module
 from qsanc.ir.unitary import evolve
 from qsanc.target import Bindings, Context, Request, Shifts
 from qsanc.testing.strategies import bindings, circuits
-from qsanc_numpy import evaluate, lowering, paulis
+from qsanc_numpy import evaluate, groups, lowering, paulis
 from qsanc_numpy.backend import NumpyBackend
 from qsanc_numpy.costs import CostModel
 from qsanc_numpy.evaluate import Lowered
@@ -110,6 +110,34 @@ def always_by_observables(module: CircuitModule) -> Lowered:
     return Lowered.of(module, Observables())
 
 
+def ungrouped(module: CircuitModule) -> Lowered:
+    """A group for every one-qubit block, also those that tails have side by side."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(groups, "GROUP_WIRES", 1)
+        return Lowered.of(module, Observables())
+
+
+def in_pairs(module: CircuitModule) -> Lowered:
+    """Groups of two wires at most, shared stretches step by step."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(groups, "GROUP_WIRES", 2)
+        return Lowered.of(module, Gates())
+
+
+def of_single_gates(module: CircuitModule) -> Lowered:
+    """Blocks of one exponential at most."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lowering, "EXPONENTIALS", 1)
+        return Lowered.of(module, OneMatrix())
+
+
+def with_products_of_one(module: CircuitModule) -> Lowered:
+    """A product state from one wire on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lowering, "PRODUCT_WIRES", 1)
+        return Lowered.of(module)
+
+
 def without_gathers(module: CircuitModule) -> Lowered:
     """As for registers that are too large for a table of indices."""
     with pytest.MonkeyPatch.context() as patch:
@@ -124,7 +152,18 @@ def with_small_tables(module: CircuitModule) -> Lowered:
         return Lowered.of(module)
 
 
-WAYS = [Lowered.of, gate_by_gate, always_as_matrix, always_by_observables, without_gathers, with_small_tables]
+WAYS = [
+    Lowered.of,
+    gate_by_gate,
+    always_as_matrix,
+    always_by_observables,
+    ungrouped,
+    in_pairs,
+    of_single_gates,
+    with_products_of_one,
+    without_gathers,
+    with_small_tables,
+]
 
 
 @pytest.mark.parametrize("way", WAYS)
