@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import numpy as np
 
@@ -40,6 +40,10 @@ class CircuitCall:
     inputs: tuple[int, ...]
     items: Type
     asked: tuple[Asked, ...]
+    kinds: frozenset[Type] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kinds", frozenset(asked.type for asked in self.asked))
 
     @property
     def key(self) -> int:
@@ -58,8 +62,13 @@ class CircuitCall:
 
     def deliver(self, results: Results, values: list[Array], layout: Layout) -> None:
         """Put the results where they belong among the values of the graph."""
+        shapes = self.shapes(layout)
         for asked, estimate in zip(self.asked, results.estimates, strict=True):
-            values[asked.value] = estimate.value.reshape(array_shape(asked.type, layout))
+            values[asked.value] = estimate.value.reshape(shapes[asked.type])
+
+    def shapes(self, layout: Layout) -> dict[Type, tuple[int, ...]]:
+        """The shape of each type of result: there are many results, and few types."""
+        return {kind: array_shape(kind, layout) for kind in self.kinds}
 
 
 def calls_of(operation: Operation, types: Sequence[Type], module: CircuitModule, needed: set[int]) -> list[CircuitCall]:
@@ -106,9 +115,10 @@ def differentiable_call(
             return shift.gradient(executable, asked, cotangents, replace(context, purpose="gradient"))
 
         return forward.results, by_shifts
-    if not isinstance(executable, Differentiable):
+    # the attribute alone: a protocol takes longer to check than many a circuit to run
+    if not hasattr(executable, "vjp"):
         raise CompilerBug(f"circuit {executable.module.name} was lowered for a backend without adjoint gradients")
-    results, pullback = executable.vjp(request, context)
+    results, pullback = cast(Differentiable, executable).vjp(request, context)
     return lambda: results, _by_adjoint(pullback)
 
 

@@ -164,11 +164,11 @@ def _step_back(step: Step, values: Values, bars: Bars, layout: Layout) -> None:
 
 def _circuit_back(call: CircuitCall, back: Back, bars: Bars, types: tuple[Type, ...], layout: Layout) -> None:
     cotangents = {}
+    shapes = {kind: (layout.count(kind.rows), *kind.static) for kind in call.kinds}
     for asked in call.asked:
         bar = bars[asked.value]
         if bar is not None:
-            rows = layout.count(asked.type.rows)
-            cotangents[asked.result] = np.ascontiguousarray(bar, np.float64).reshape(rows, *asked.type.static)
+            cotangents[asked.result] = np.ascontiguousarray(bar, np.float64).reshape(shapes[asked.type])
     if not cotangents:
         return
     gradient = back(cotangents)

@@ -178,7 +178,7 @@ class Layout:
         return cast(T, self._known[key])
 
     def _numbers(self, rows: Rows) -> Ints:
-        return np.arange(self.count(rows), dtype=np.int64)
+        return self._once(("numbers", rows), lambda: np.arange(self.count(rows), dtype=np.int64))
 
     def _widths(self, rows: Rows, depth: int) -> Ints:
         if rows[0] != RECORD or not 1 <= depth <= len(rows):
