@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -26,9 +25,9 @@ _SMALL = 12
 Method = Literal["adjoint", "parameter_shift"]
 
 
-def tier_of(jit: Mode, *, cold: bool) -> Tier:
-    """The tier; `cold` is one that finds nothing compiled."""
-    return Tier(jit, Path(tempfile.mkdtemp(prefix="qsanc-cold-"))) if cold else Tier(jit)
+def tier_of(jit: Mode, folder: str | None = None) -> Tier:
+    """The tier that keeps native code in this folder, or where it is always kept."""
+    return Tier(jit, None if folder is None else Path(folder))
 
 
 class _Model:
@@ -53,9 +52,11 @@ def _network(work: Epoch, tier: Tier) -> _Model:
 
 
 class EpochEngine:
-    def __init__(self, work: Epoch, *, method: Method = "adjoint", jit: Mode = "off", cold: bool = False) -> None:
+    def __init__(
+        self, work: Epoch, *, method: Method = "adjoint", jit: Mode = "off", folder: str | None = None
+    ) -> None:
         self.work, self.method = work, method
-        self.tier = tier_of(jit, cold=cold)
+        self.tier = tier_of(jit, folder)
         self.model = _network(work, self.tier)
         self.prepared = self.model.prepared("loss", NAMES)
         self.batches = list(work.batches())
@@ -90,7 +91,7 @@ class InferenceEngine:
 
     def __init__(self, work: Epoch, *, jit: Mode = "off", shots: int | None = None) -> None:
         self.work, self.shots = work, shots
-        self.tier = tier_of(jit, cold=False)
+        self.tier = tier_of(jit)
         self.model = _network(work, self.tier)
         self.prepared = self.model.prepared("predict")
         self.batches = list(work.batches())
@@ -116,7 +117,7 @@ class InferenceEngine:
 
 class RegisterEngine:
     def __init__(self, work: Register, *, jit: Mode = "off", tier: Tier | None = None) -> None:
-        self.work, self.tier = work, tier or tier_of(jit, cold=False)
+        self.work, self.tier = work, tier or tier_of(jit)
         sizes: dict[str, int | float] = {"n": work.n, "layers": work.layers}
         self.model = _Model(ROTATIONS, "rotations_descent", sizes, {}, self.tier)
         self.loss, self.descent = self.model.prepared("loss"), self.model.prepared("loss", ("th",))
