@@ -41,12 +41,13 @@ SQRT_BACK, SIN_BACK, COS_BACK, TANH_BACK, SIGMOID_BACK, RELU_BACK, ABS_BACK = ra
 DIV_RIGHT, POW_BASE, POW_EXPONENT = range(23, 26)
 MOVE, ZERO, SEED, BROADCAST, BROADCAST_BACK = range(26, 31)
 SUM, SUM_BACK, SOFTMAX, SOFTMAX_BACK, LAYERNORM, LAYERNORM_BACK = range(31, 37)
-SUM_TOKENS, SUM_TOKENS_BACK, SOFTMAX_TOKENS, SOFTMAX_TOKENS_BACK, NORMALIZE, NORMALIZE_BACK = range(37, 43)
-GATHER, GATHER_BACK, PICK, PICK_BACK = range(43, 47)
-MATMUL, MATMUL_LEFT, MATMUL_RIGHT = range(47, 50)
-SPREAD_LEFT, SPREAD_LEFT_BACK, SPREAD_RIGHT, SPREAD_RIGHT_BACK, CAUSAL, CAUSAL_BACK = range(50, 56)
-ATTEND, ATTEND_WEIGHTS, ATTEND_VALUES = range(56, 59)
-SIGMOID_CE, SIGMOID_CE_LOGIT, SIGMOID_CE_LABEL, SOFTMAX_CE, SOFTMAX_CE_BACK = range(59, 64)
+SUM_TOKENS, SUM_TOKENS_BACK, SOFTMAX_TOKENS, SOFTMAX_TOKENS_BACK = range(37, 41)
+TOKEN, TOKEN_BACK, NORMALIZE, NORMALIZE_BACK = range(41, 45)
+GATHER, GATHER_BACK, PICK, PICK_BACK = range(45, 49)
+MATMUL, MATMUL_LEFT, MATMUL_RIGHT = range(49, 52)
+SPREAD_LEFT, SPREAD_LEFT_BACK, SPREAD_RIGHT, SPREAD_RIGHT_BACK, CAUSAL, CAUSAL_BACK = range(52, 58)
+ATTEND, ATTEND_WEIGHTS, ATTEND_VALUES = range(58, 61)
+SIGMOID_CE, SIGMOID_CE_LOGIT, SIGMOID_CE_LABEL, SOFTMAX_CE, SOFTMAX_CE_BACK = range(61, 66)
 
 
 @helper(LIBRARY)
@@ -705,7 +706,10 @@ def segment(
     bits: Ints,
     powers: Floats,
 ) -> None:
-    """What a reduction over tokens does in one segment, the rows first .. stop - 1; `of` is its number."""
+    """What a reduction over tokens does in one segment, the rows first .. stop - 1; `of` is its number.
+
+    For one token of a segment, `mean` is its place, which counts from the end where it is negative.
+    """
     if what == SUM_TOKENS:
         to = out[of * width : (of + 1) * width]
         zero(to)
@@ -721,6 +725,14 @@ def segment(
             for i in range(width):
                 value = from_row[i] / divisor
                 to[i] = to[i] + value if add else value
+    elif what == TOKEN:
+        at = (stop + mean if mean < 0 else first + mean) * width
+        copy(out[of * width : (of + 1) * width], x[at : at + width], 0)
+    elif what == TOKEN_BACK:
+        at = (stop + mean if mean < 0 else first + mean) * width
+        if not add:
+            zero(out[first * width : stop * width])
+        copy(out[at : at + width], g[of * width : (of + 1) * width], 1)
     elif what == SOFTMAX_TOKENS:
         for i in range(width):
             softmax_run(

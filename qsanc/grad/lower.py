@@ -21,6 +21,7 @@ from qsanc.grad.program import (
     Ask,
     AskBack,
     Check,
+    CheckToken,
     Evaluate,
     EvaluateBack,
     Group,
@@ -253,8 +254,8 @@ class _Lowering:
                     outside.update(range(step.first, step.first + len(step.call.results)))
         return tuple(found)
 
-    def _checks(self) -> tuple[Check, ...]:
-        """The ints that the kernel looks something up by, and how many places there are.
+    def _checks(self) -> tuple[Check | CheckToken, ...]:
+        """The ints that the kernel looks something up by, and how many places there are; tokens that have to be there.
 
         Places among distinct numbers are right by what they are.
         """
@@ -267,7 +268,8 @@ class _Lowering:
                 places = table.axes[0] if step.name == "gather" else table.axes[-1]
                 if (step.inputs[1], places) not in right:
                     checks[step.inputs[1], places] = Check(step.inputs[1], places)
-        return tuple(checks.values())
+        tokens = [CheckToken(step.call) for step in steps if step.name == "token" and step.first not in self.early]
+        return (*checks.values(), *tokens)
 
     def _forward(self, step: Step) -> None:
         if step.name == "reshape":
@@ -383,7 +385,7 @@ class _Lowering:
     def _finish(
         self,
         early: tuple[Step, ...],
-        checks: tuple[Check, ...],
+        checks: tuple[Check | CheckToken, ...],
         outputs: tuple[tuple[str, Read], ...],
         gradients: tuple[tuple[str, int, int | None], ...],
     ) -> Program:

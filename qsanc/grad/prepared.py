@@ -64,8 +64,8 @@ class Prepared:
     constants: tuple[tuple[int, Array], ...]
     active: frozenset[int]
     modules: Mapping[str, CircuitModule]
-    programs: dict[tuple[str, ...] | str, Program] = field(default_factory=dict, compare=False, repr=False)
-    parts: list[Parts | None] = field(default_factory=list, compare=False, repr=False)
+    programs: dict[tuple[str, ...] | str, Program] = field(default_factory=dict, init=False, compare=False, repr=False)
+    parts: list[Parts | None] = field(default_factory=list, init=False, compare=False, repr=False)
 
 
 def prepare(

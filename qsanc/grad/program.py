@@ -24,8 +24,9 @@ from qsanc.grad.prepared import Prepared, Step
 from qsanc.grad.run import Bars, Values, accumulate, run_step
 from qsanc.ir.layout import RECORD, Ints, Layout, Rows
 from qsanc.ir.model import Type
-from qsanc.ir.ops import Array, array_shape
+from qsanc.ir.ops import Array, Call, array_shape
 from qsanc.ir.ops.lookup import expect_inside
+from qsanc.ir.ops.tokens import token_rows
 from qsanc.target import Floats
 
 Kernel: TypeAlias = Callable[..., None]
@@ -61,6 +62,21 @@ class Check:
     number: int
     places: int | str
 
+    def run(self, values: Values, layout: Layout) -> None:
+        places = self.places if isinstance(self.places, int) else layout.sizes[self.places]
+        if layout.index(values[self.number]).largest >= places:
+            expect_inside(values[self.number], places)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckToken:
+    """A token that every record has to have."""
+
+    call: Call
+
+    def run(self, values: Values, layout: Layout) -> None:
+        token_rows(self.call, layout)
+
 
 class Action(Protocol):
     def run(self, frame: Frame) -> None: ...
@@ -77,7 +93,7 @@ class Program:
 
     prepared: Prepared
     early: tuple[Step, ...]
-    checks: tuple[Check, ...]
+    checks: tuple[Check | CheckToken, ...]
     loads: tuple[Load, ...]
     actions: tuple[Action, ...]
     outputs: tuple[tuple[str, Read], ...]
@@ -113,9 +129,7 @@ class Program:
             for step in self.early:
                 layout = run_early(step, values, layout, kernels, arena)
             for check in self.checks:
-                places = check.places if isinstance(check.places, int) else layout.sizes[check.places]
-                if layout.index(values[check.number]).largest >= places:
-                    expect_inside(values[check.number], places)
+                check.run(values, layout)
             frame = Frame(self, kernels["run"], arena, values, layout, circuits, cotangents)
             for load in self.loads:
                 frame.load(values[load.number], load.buffer, whole=load.whole)

@@ -350,6 +350,16 @@ def _matmul_back(
 # tokens
 
 
+def _token(writer: Writer, call: Call, x: tuple[int, ...], y: int) -> None:
+    value = call.inputs[0]
+    writer.emit(k.TOKEN, y, x[0], rows=value.rows, sizes=(size(value), _number(call, "index")))
+
+
+def _token_back(writer: Writer, call: Call, place: int, x: tuple[int, ...], y: int, g: int, out: int, add: int) -> None:
+    value = call.inputs[0]
+    writer.emit(k.TOKEN_BACK, out, g, rows=value.rows, add=add, sizes=(size(value), _number(call, "index")))
+
+
 def _spread(writer: Writer, call: Call, x: tuple[int, ...], y: int) -> None:
     what = k.SPREAD_LEFT if call.attributes["side"] == "left" else k.SPREAD_RIGHT
     writer.emit(what, y, x[0], rows=call.results[0].rows, sizes=(size(call.inputs[0]), writer.constant(0.0)))
@@ -425,6 +435,7 @@ FORWARD: Mapping[str, Forward] = MappingProxyType(
         "sigmoid_cross_entropy": _elementwise(k.SIGMOID_CE),
         "softmax_cross_entropy": _softmax_ce,
         "matmul": _matmul,
+        "token": _token,
         "spread": _spread,
         "causal": _causal,
         "attend": _attend,
@@ -463,6 +474,7 @@ BACKWARD: Mapping[str, Backward] = MappingProxyType(
         "sigmoid_cross_entropy": _sigmoid_ce_back,
         "softmax_cross_entropy": _softmax_ce_back,
         "matmul": _matmul_back,
+        "token": _token_back,
         "spread": _spread_back,
         "causal": _causal_back,
         "attend": _attend_back,

@@ -19,6 +19,7 @@ import qsanc.grad.kernels as kernels
 from qsanc.diagnostics import QsanError
 from qsanc.fast import Library, Tier
 from qsanc.grad.reverse import evaluate, prepare, value_and_gradient
+from qsanc.grad.rules import BACKWARD, FORWARD
 from qsanc.ir.layout import Layout
 from qsanc.ir.model import Function, Input, Type
 from qsanc.ir.model_text import read_function
@@ -96,6 +97,11 @@ def test_each_operation_is_that_of_numpy(tier: Tier, name: str, data: st.DataObj
     case = data.draw(cases(name))
     inputs = {f"x{place}": array for place, array in enumerate(case.arrays)}
     assert_same(twice(case), inputs, case.layout, tier, seed)
+
+
+def test_every_operation_with_a_derivative_has_instructions() -> None:
+    """A reshape needs none."""
+    assert set(FORWARD) == set(BACKWARD) == {name for name, op in OPS.items() if op.pullback} - {"reshape"}
 
 
 EDGES = {
@@ -223,3 +229,13 @@ def test_a_number_outside_is_refused(tier: Tier) -> None:
             prepare(function, (), ("y",)), {}, {"table": np.zeros(3), "at": np.array([0, 3])}, Layout(2), tier=tier
         )
     assert "number 3 is outside 0..3" in str(caught.value)
+
+
+def test_a_token_that_is_not_there_is_refused(tier: Tier) -> None:
+    inputs = (Input("x", "parameter", Type("real", ("record", "S"))),)
+    graph = Graph(inputs, {})
+    y = graph.add("token", (0,), (("index", -2),))
+    function = Function("f", inputs, tuple(graph.body), (("y", y),))
+    layout = Layout(2, {"S": np.array([3, 1])})
+    with pytest.raises(QsanError, match="token -2 was asked for"):
+        evaluate(prepare(function, (), ("y",)), {}, {"x": np.zeros(4)}, layout, tier=tier)

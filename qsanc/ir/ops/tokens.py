@@ -49,7 +49,8 @@ def _token_infer(types: Sequence[Type], attributes: Attributes) -> tuple[Type, .
     return (Type(types[0].kind, (*rows[:-1], *types[0].static)),)
 
 
-def _token_rows(call: Call, layout: Layout) -> Array:
+def token_rows(call: Call, layout: Layout) -> Array:
+    """int64[segment]: the row of the token asked for. Raises QsanError where a record does not have it."""
     rows, index = call.inputs[0].rows, call.attributes["index"]
     assert isinstance(index, int)
     widths = layout.widths(rows, len(rows) - 1)
@@ -60,12 +61,12 @@ def _token_rows(call: Call, layout: Layout) -> Array:
 
 
 def _token(call: Call, layout: Layout, x: Sequence[Array]) -> tuple[Array, ...]:
-    return (x[0][_token_rows(call, layout)],)
+    return (x[0][token_rows(call, layout)],)
 
 
 def _token_back(k: int, call: Call, layout: Layout, x: Sequence[Array], y: Array, y_bar: Array) -> Array:
     x_bar = np.zeros(x[0].shape)
-    x_bar[_token_rows(call, layout)] = y_bar
+    x_bar[token_rows(call, layout)] = y_bar
     return x_bar
 
 
