@@ -6,7 +6,7 @@ permutations, readings and their reverse are kernels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,9 +17,9 @@ from qsanc.ir.circuit import CircuitModule, Expectation, Overlap
 from qsanc_numpy import native
 from qsanc_numpy.arrays import Floats, Ints, Numbers
 from qsanc_numpy.costs import CostModel
-from qsanc_numpy.execute import Observed, closure
+from qsanc_numpy.execute import closure
 from qsanc_numpy.measure import Readout
-from qsanc_numpy.observables import applied, features, outer, triangle
+from qsanc_numpy.observables import outer
 from qsanc_numpy.permutations import Gather
 from qsanc_numpy.plan import ROOT, Block, Plan, Stage
 from qsanc_numpy.program import Programs, Table, programs
@@ -73,13 +73,24 @@ class Split:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Terms:
-    """The Pauli products that are read at the end of a segment, for `native.expectations`."""
+    """The Pauli products of some expectations, for `native.expectations` and `native.conjugated`."""
 
     results: tuple[int, ...]
     flips: Ints
     signs: Ints
     coefficients: Floats
     to: Ints
+    member: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observed:
+    """Tails in the Heisenberg picture: their matrices U side by side, the entries of their blocks, and the upper
+    triangles of Re U^T conjugate P U for every result, float64[result, feature]."""
+
+    unitaries: Split
+    entries: Floats
+    triangles: Floats
 
 
 class Work:
@@ -102,9 +113,16 @@ class CompiledPlan:
         self._as_matrix: dict[tuple[int, int], bool] = {}
         self._by_observables: dict[tuple[int, int], bool] = {}
         self.programs: Programs = programs(plan)
-        read = [r.segment for r in module.results if not isinstance(r, Overlap)]
-        found = [_terms(module, segment) for segment in dict.fromkeys(read)]
-        self.terms = {terms.results: terms for terms in found if terms is not None}
+        self.terms = {results: _terms(module, results) for results in _segments(module)}
+        self.tails = tuple(
+            _terms(module, group.results, [m for m, tail in enumerate(group.tails) for _ in tail.results])
+            for group in plan.groups
+        )
+        d = 1 << plan.wires
+        upper = np.triu_indices(d)
+        self.upper: Ints = (upper[0] * d + upper[1]).astype(np.int64)
+        """Where the upper triangle lies in a matrix."""
+        self.twice = np.where(upper[0] == upper[1], 1.0, 2.0)
 
     def as_matrix(self, node: int, columns: int) -> bool:
         """Whether a node, a shared one, is applied as one matrix to so many columns."""
@@ -115,35 +133,39 @@ class CompiledPlan:
         return self._as_matrix[key]
 
     def by_observables(self, group: int, columns: int) -> bool:
-        """Whether a group of tails is read by its observables on so many columns."""
+        """Whether a group of tails is read by its observables on so many columns: of real states alone."""
         key = group, columns
         if key not in self._by_observables:
-            found = self._costs.by_observables(self.plan, self.plan.groups[group], columns)
-            self._by_observables[key] = found
+            one = self.plan.groups[group]
+            real = self.plan.nodes[one.parent].real
+            self._by_observables[key] = real and self._costs.by_observables(self.plan, one, columns)
         return self._by_observables[key]
 
 
-def _terms(module: CircuitModule, segment: int) -> Terms | None:
-    """Of a segment that is read by expectations alone."""
-    results: list[int] = []
-    rows: list[tuple[int, int, float, int]] = []
-    for k, result in enumerate(module.results):
-        if isinstance(result, Overlap) or result.segment != segment:
-            continue
-        if not isinstance(result, Expectation):
-            return None
+def _terms(module: CircuitModule, results: Sequence[int], members: Sequence[int] | None = None) -> Terms:
+    """Of expectations; `members` gives the tail that each is read from."""
+    rows: list[tuple[int, int, float, int, int]] = []
+    for at, k in enumerate(results):
+        result = module.results[k]
+        assert isinstance(result, Expectation)
         for coefficient, pauli in result.observable.terms:
-            flips = sum(1 << (module.wires - 1 - w) for w, letter in pauli.factors if letter in "XY")
-            signs = sum(1 << (module.wires - 1 - w) for w, letter in pauli.factors if letter in "ZY")
-            rows.append((flips, signs, coefficient, len(results)))
-        results.append(k)
-    return Terms(
-        tuple(results),
-        np.array([row[0] for row in rows], np.int64),
-        np.array([row[1] for row in rows], np.int64),
-        np.array([row[2] for row in rows], np.float64),
-        np.array([row[3] for row in rows], np.int64),
-    )
+            x = sum(1 << (module.wires - 1 - w) for w, letter in pauli.factors if letter in "XY")
+            z = sum(1 << (module.wires - 1 - w) for w, letter in pauli.factors if letter in "ZY")
+            rows.append((x, z, coefficient, at, 0 if members is None else members[at]))
+    flips, signs, to, member = (np.array([row[k] for row in rows], np.int64) for k in (0, 1, 3, 4))
+    return Terms(tuple(results), flips, signs, np.array([row[2] for row in rows], np.float64), to, member)
+
+
+def _segments(module: CircuitModule) -> list[tuple[int, ...]]:
+    """The results of each segment that is read by expectations alone."""
+    found: dict[int, list[int]] = {}
+    other: set[int] = set()
+    for k, result in enumerate(module.results):
+        if isinstance(result, Expectation):
+            found.setdefault(result.segment, []).append(k)
+        elif not isinstance(result, Overlap):
+            other.add(result.segment)
+    return [tuple(results) for segment, results in found.items() if segment not in other]
 
 
 class CompiledShared:
@@ -157,8 +179,7 @@ class CompiledShared:
         self._columns = columns
         self._fixed: dict[int, Floats] = {}
         self._unitaries: dict[int, Split] = {}
-        self._observed: dict[int, tuple[Observed, Split, Floats]] = {}
-        self._triangles: dict[int, Floats] = {}
+        self._observed: dict[int, Observed] = {}
 
     def work(self) -> Work:
         return Work(self.dimension)
@@ -259,25 +280,20 @@ class CompiledShared:
         gathers = [op for op in self.plan.nodes[node].operations if isinstance(op, Gather)]
         return not any(op.phases is not None and np.iscomplexobj(op.phases) for op in gathers)
 
-    def observed(self, number: int) -> tuple[Observed, Split, Floats]:
-        """Tails in the Heisenberg picture, their matrices side by side, and the entries of their blocks."""
+    def observed(self, number: int) -> Observed:
         if number not in self._observed:
             group, stretch = self.plan.groups[number], self.programs.groups[number]
-            members, d = len(group.tails), self.dimension
-            work = self.work()
+            terms, d, work = self.compiled.tails[number], self.dimension, self.work()
             entries = np.repeat(self._entries_of(stretch.own, self.angles_of(number), work), d, axis=1)
-            state = _identities(d, members, real=False)
+            state = _identities(d, len(group.tails), real=False)
             self.forward(stretch.steps_of(False), entries, np.empty((0, 1)), state, work)
-            unitaries = state.numbers.reshape(d, members, d)
-            applied = [tail.observables @ unitaries[:, member] for member, tail in enumerate(group.tails)]
-            self._observed[number] = Observed(group, unitaries, np.concatenate(applied)), state, entries
+            out = np.zeros((len(terms.results), d, d))
+            self.kernels["conjugated"](
+                state.re, state.im, terms.flips, terms.signs, terms.coefficients, terms.to, terms.member, out
+            )
+            triangles = out.reshape(len(out), -1).take(self.compiled.upper, axis=1)
+            self._observed[number] = Observed(state, entries, triangles)
         return self._observed[number]
-
-    def triangle(self, number: int) -> Floats:
-        """The upper triangles of a group's observables, float64[result, feature]."""
-        if number not in self._triangles:
-            self._triangles[number] = triangle(self.observed(number)[0].observables)
-        return self._triangles[number]
 
     def angles_of(self, group: int) -> Floats:
         """Of the tails of a group, float64[angle, member]."""
@@ -304,6 +320,7 @@ class CompiledRun:
         self.items = self.plan.items.evaluate(np.ascontiguousarray(items.T))
         self._own: dict[int, tuple[Floats, Floats]] = {}
         self.work = shared.work()
+        self._features: tuple[Split, Floats] | None = None
 
     def states(self, wanted: frozenset[int]) -> dict[int, Split]:
         d = self.shared.dimension
@@ -369,17 +386,17 @@ class CompiledRun:
         return out
 
     def observe(self, group: int, state: Split) -> Floats:
-        """The results of a group on the state before its tails, float64[result, column]."""
-        observed = self.shared.observed(group)[0]
-        if not state.real:
-            return observed.on_complex @ features(state.numbers)
-        return observed.on_real @ self.features(state)
+        observed = self.shared.observed(group)
+        return (observed.triangles * self.shared.compiled.twice) @ self.features(state)
 
     def features(self, state: Split) -> Floats:
-        d = state.dimension
-        out = np.empty((d * (d + 1) // 2, state.columns))
-        self.shared.kernels["features"](state.re, out)
-        return out
+        """Products of amplitudes, float64[feature, column]; those of the last states are kept for the way back."""
+        if self._features is None or self._features[0] is not state:
+            d = state.dimension
+            out = np.empty((d * (d + 1) // 2, state.columns))
+            self.shared.kernels["features"](state.re, out)
+            self._features = state, out
+        return self._features[1]
 
 
 class CompiledAdjoint:
@@ -438,35 +455,36 @@ class CompiledAdjoint:
         return self._by_site
 
     def _observe(self, run: CompiledRun, number: int, bars: Floats, state: Split) -> Floats:
-        observed = self._shared.observed(number)[0]
-        found = features(state.numbers) if not state.real else run.features(state)
-        total = bars @ found.T
+        total = bars @ run.features(state).T
         known = self._tails.get(number)
         self._tails[number] = total if known is None else known + total
-        if not state.real:
-            return Split.of(applied(observed.observables, bars, state.numbers)).both
-        d = state.dimension
-        out = np.empty((d, state.columns))
-        self._shared.kernels["applied"](self._shared.triangle(number).T @ bars, state.re, out)
+        out = np.empty((state.dimension, state.columns))
+        self._shared.kernels["applied"](self._shared.observed(number).triangles.T @ bars, state.re, out)
         return out
 
     def _sweep_tails(self, number: int, total: Floats) -> None:
         shared = self._shared
-        observed, state, entries = shared.observed(number)
-        group, d, stretch = observed.group, shared.dimension, shared.programs.groups[number]
-        sums = outer(total, d, real=self._plan.nodes[group.parent].real)
-        costate = np.empty((d, len(group.tails), d), np.complex128)
-        start = 0
-        for member, tail in enumerate(group.tails):
-            stop = start + len(tail.results)
-            left = observed.applied[start:stop].transpose(1, 0, 2).reshape(d, -1)
-            costate[:, member] = left @ sums[start:stop].reshape(-1, d)
-            start = stop
-        bra = Split.of(costate.reshape(d, -1))
-        rows = stretch.own.rows_of(False)
-        work = shared.work()
-        small = shared.backward(stretch.steps_of(False), entries, np.empty((0, 1)), state, bra, work, rows)
-        small = small.reshape(rows, len(group.tails), d).sum(axis=2)
+        observed, terms = shared.observed(number), shared.compiled.tails[number]
+        stretch = shared.programs.groups[number]
+        unitaries, d = observed.unitaries, shared.dimension
+        bra = Split(np.zeros_like(unitaries.both), d)
+        shared.kernels["conjugated_back"](
+            unitaries.re,
+            unitaries.im,
+            terms.flips,
+            terms.signs,
+            terms.coefficients,
+            terms.to,
+            terms.member,
+            outer(total, d, real=True),
+            np.empty((2, d)),
+            bra.re,
+            bra.im,
+        )
+        rows, work = stretch.own.rows_of(False), shared.work()
+        nothing = np.empty((0, 1))
+        small = shared.backward(stretch.steps_of(False), observed.entries, nothing, unitaries, bra, work, rows)
+        small = small.reshape(rows, -1, d).sum(axis=2)
         slopes = shared.slopes(stretch.own, shared.angles_of(number), small, False, work)
         mine = stretch.own.sites >= 0
         np.add.at(self._by_site, stretch.own.sites[mine], slopes[mine])

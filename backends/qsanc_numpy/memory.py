@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
+
 from qsanc.diagnostics import Diagnostic, Severity
 from qsanc.ir.circuit import CircuitModule, Expectation, Observable, Overlap
 from qsanc_numpy.paulis import TABLE_WIRES, split
@@ -36,6 +38,15 @@ def _signs(observable: Observable) -> int:
     """Bytes of the tables of signs, where they are large: for products that read many wires."""
     supports = {split(pauli)[1] for _, pauli in observable.terms}
     return sum(8 << len(support) for support in supports if len(support) > TABLE_WIRES)
+
+
+def keep_pages() -> None:
+    """Tell the allocator that memory will be asked for again.
+
+    The GNU C library gives a large block back to the system as soon as it is free, and the next one costs a page fault
+    every 4 KB; how large follows from the largest block it has seen freed. This one is never written to.
+    """
+    np.empty(30 << 20, np.uint8)
 
 
 def available() -> int:

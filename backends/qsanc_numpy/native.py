@@ -676,6 +676,83 @@ def expectations_back(
                     out_im[i, c] += sign * bars[bar, c] * re[j, c]
 
 
+@native(LIBRARY, "void(f8[:,::1], f8[:,::1], i8[::1], i8[::1], f8[::1], i8[::1], i8[::1], f8[:,:,::1])")
+def conjugated(
+    re: Any, im: Any, flips: Any, signs: Any, coefficients: Any, results: Any, members: Any, out: Any
+) -> None:
+    """Adds the real part of U^T conjugate P U to `out` [result, i, j] for the Pauli products P, as in `expectations`;
+    the matrices U are side by side, [2^wires, member * 2^wires]."""
+    d = re.shape[0]
+    for t in range(flips.shape[0]):
+        x = flips[t]
+        z = signs[t]
+        ys = parity_count(x & z)
+        weight = coefficients[t] * (1.0 if ys % 4 in (0, 3) else -1.0)
+        to = results[t]
+        start = members[t] * d
+        for a in range(d):
+            b = a ^ x
+            sign = weight * (-1.0 if parity_count(z & a) & 1 else 1.0)
+            for i in range(d):
+                u = sign * re[a, start + i]
+                v = sign * im[a, start + i]
+                if ys % 2 == 0:
+                    for j in range(d):
+                        out[to, i, j] += u * re[b, start + j] + v * im[b, start + j]
+                else:
+                    for j in range(d):
+                        out[to, i, j] += v * re[b, start + j] - u * im[b, start + j]
+
+
+@native(
+    LIBRARY,
+    "void(f8[:,::1], f8[:,::1], i8[::1], i8[::1], f8[::1], i8[::1], i8[::1], f8[:,:,::1], f8[:,::1],"
+    " f8[:,::1], f8[:,::1])",
+)
+def conjugated_back(
+    re: Any,
+    im: Any,
+    flips: Any,
+    signs: Any,
+    coefficients: Any,
+    results: Any,
+    members: Any,
+    sums: Any,
+    work: Any,
+    out_re: Any,
+    out_im: Any,
+) -> None:
+    """Adds P U W to `out`, side by side as U is, for the real symmetric W of each result, [result, i, j]."""
+    d = re.shape[0]
+    for t in range(flips.shape[0]):
+        x = flips[t]
+        z = signs[t]
+        ys = parity_count(x & z)
+        weight = coefficients[t] * (1.0 if ys % 4 in (0, 3) else -1.0)
+        at = results[t]
+        start = members[t] * d
+        for a in range(d):
+            b = a ^ x
+            sign = weight * (-1.0 if parity_count(z & a) & 1 else 1.0)
+            for j in range(d):
+                work[0, j] = 0.0
+                work[1, j] = 0.0
+            for i in range(d):
+                u = sign * re[b, start + i]
+                v = sign * im[b, start + i]
+                for j in range(d):
+                    work[0, j] += u * sums[at, i, j]
+                    work[1, j] += v * sums[at, i, j]
+            if ys % 2 == 0:
+                for j in range(d):
+                    out_re[a, start + j] += work[0, j]
+                    out_im[a, start + j] += work[1, j]
+            else:
+                for j in range(d):
+                    out_re[a, start + j] -= work[1, j]
+                    out_im[a, start + j] += work[0, j]
+
+
 @helper(LIBRARY)
 def parity_count(bits: int) -> int:
     """How many bits are set."""

@@ -79,12 +79,6 @@ def weights(observables: Complex, *, real: bool) -> Floats:
     return np.concatenate([upper.real * t.diagonal, -upper.imag * t.diagonal], axis=-1)
 
 
-def triangle(observables: Complex) -> Floats:
-    """The real parts of the upper triangles, float64[observable, feature]."""
-    t = _triangle(observables.shape[-1])
-    return np.ascontiguousarray(observables[..., t.i, t.j].real)
-
-
 def outer(of_features: Floats, dimension: int, *, real: bool) -> Numbers:
     """Sums of psi psi^T conjugate, [observable, 2^wires, 2^wires], from such sums of the features."""
     t = _triangle(dimension)

@@ -14,6 +14,7 @@ from test_numpy_plan import Gates, Observables, OneMatrix
 from qsanc.fast import Tier
 from qsanc.fast.tier import Kernels
 from qsanc.ir.circuit import CircuitModule
+from qsanc.ir.text import read_module
 from qsanc.target import Bindings, Request
 from qsanc.testing.strategies import bindings, circuits
 from qsanc_numpy import native
@@ -103,14 +104,47 @@ def test_kernels_are_plain_functions_too() -> None:
     np.testing.assert_allclose(out[0], np.cos(angles[0] / 2), atol=5e-16)
 
 
-def test_a_plan_of_many_rows(kernels: Kernels) -> None:
+REAL = """
+circuit @real wires 3
+  shared a, b, c
+  items x, y
+  segment encode
+    ry(s3) 0
+    ry(s4) 1
+    ry(s3) 2
+    cx 0, 1
+    cx 1, 2
+    ry(s4 + s0) 1
+  segment query after encode
+    rx(s0) 0
+    rz(s1) 1
+    cz 0, 2
+    crx(s2) 1, 2
+  segment key after encode
+    rx(s1) 0
+    cz 0, 2
+    crx(s0) 1, 2
+  r0 = expectation query: Z0 + 0.5*Y1 X2
+  r1 = expectation query: Y0 Y1 Y2
+  r2 = expectation key: X0 Y1 Y2 - 2*Z1
+  r3 = expectation key: 0.25*Y0 + 3
+"""
+
+
+@pytest.mark.parametrize("text", ["complex", "real"])
+def test_a_plan_of_many_rows(text: str, kernels: Kernels) -> None:
     """Several chunks, a last block of columns that is not full, and the sums over all of them."""
-    module = _module()
+    module = _module() if text == "complex" else read_module(REAL)
     rng = np.random.default_rng(3)
     rows = 5000
     b = Bindings(rng.normal(size=len(module.shared)), rng.normal(size=(rows, len(module.items))))
     lowered = Lowered.of(module)
     request = Request(b, tuple(range(len(module.results))))
+    exact = lowered.values(b, request.results, None)
+    for costs in WAYS.values():
+        found = lowered.values(b, request.results, None, engine(lowered, kernels, costs))
+        for k in request.results:
+            np.testing.assert_allclose(found[k], exact[k], atol=1e-12)
     for costs in WAYS.values():
         one, other = gradient(lowered, request, None), gradient(lowered, request, engine(lowered, kernels, costs))
         np.testing.assert_allclose(other, one, atol=1e-9)
@@ -118,8 +152,6 @@ def test_a_plan_of_many_rows(kernels: Kernels) -> None:
 
 def _module() -> CircuitModule:
     from test_numpy_plan import ATTENTION
-
-    from qsanc.ir.text import read_module
 
     text = ATTENTION.replace("    ccx 0, 1, 2\n", "").replace("  r2 = state value\n", "")
     return read_module(text)
