@@ -26,7 +26,7 @@ from qsanc_numpy import register
 from qsanc_numpy.arrays import Floats
 from qsanc_numpy.engine import Engine
 from qsanc_numpy.evaluate import Lowered, Values
-from qsanc_numpy.memory import available, needed_for_gradient, too_large
+from qsanc_numpy.memory import available, keep_pages, needed_for_gradient, too_large
 from qsanc_numpy.profile import watched_values_and_adjoint
 from qsanc_numpy.text import text
 from qsanc_numpy.threads import BlasThreads
@@ -50,6 +50,7 @@ class NumpyExecutable:
         self._module, self._tier = module, tier
         self._lowered = Lowered.of(module)
         self._threads = BlasThreads()
+        keep_pages()
         self._overlaps = frozenset(k for k, result in enumerate(module.results) if isinstance(result, Overlap))
 
     @property

@@ -127,7 +127,7 @@ circuit @real wires 3
   r0 = expectation query: Z0 + 0.5*Y1 X2
   r1 = expectation query: Y0 Y1 Y2
   r2 = expectation key: X0 Y1 Y2 - 2*Z1
-  r3 = expectation key: 0.25*Y0 + 3
+  r3 = expectation key: 0.25*Y0 + 3*I
 """
 
 
