@@ -20,7 +20,7 @@ from qsanc_numpy.large_fuse import Array, Diagonal, Fused, Linear, Matrix, Opera
 from qsanc_numpy.large_kernels import LIBRARY, WIRES
 from qsanc_numpy.large_layout import Affine
 from qsanc_numpy.large_native import Column, ColumnSweep, Kernels, Space, Sums, Tables, column_sweeps
-from qsanc_numpy.large_numpy import BLOCK, GROUP, Scratch, Sweep, sweeps_of
+from qsanc_numpy.large_numpy import BLOCK, GROUP, WHOLE, Scratch, Sweep, sweeps_of
 from qsanc_numpy.large_workers import Workers
 
 __all__ = ["LIBRARY", "Diagonal", "Kernels", "LargePlan", "Linear", "Matrix", "Operation", "prepare"]
@@ -179,11 +179,14 @@ class LargePlan:
         return "\n".join(lines) + "\n"
 
 
-def prepare(wires: int, operations: Sequence[Operation], *, group: int = GROUP, block: int = BLOCK) -> LargePlan:
+def prepare(wires: int, operations: Sequence[Operation], *, group: int = GROUP, block: int | None = None) -> LargePlan:
     """How `operations`, in the order of time, are carried out on a register of `wires` wires.
 
-    `group` and `block` are the numbers of wires that one product and one block of the NumPy route have.
+    `group` and `block` are the numbers of wires that one product and one block of the NumPy route have; without
+    `block`, all wires of a register that is small enough, or BLOCK.
     """
+    if block is None:
+        block = wires if wires <= WHOLE else BLOCK
     pieces = fuse(wires, operations, group)
     groups = tuple(piece for piece in pieces if isinstance(piece, Fused))
     plain = Route(groups, sweeps_of(wires, pieces, groups, block), sweeps_of(wires, _undone(pieces), groups, block))

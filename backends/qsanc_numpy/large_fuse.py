@@ -25,6 +25,11 @@ Array: TypeAlias = NDArray[np.inexact]
 Ints: TypeAlias = NDArray[np.int64]
 
 
+COLUMN = 3
+"""Wires of a group where every operation is on one: 2^3 terms an amplitude for 3 wires, 16 for 4, in as many products
+as memory can serve."""
+
+
 @dataclass(frozen=True, slots=True)
 class Matrix:
     """A unitary on `wires`, wires[0] the most significant; number `index` in the matrices given at run time."""
@@ -241,6 +246,7 @@ def _closed(groups: Sequence[_Growing], most: int) -> list[Fused]:
     """Groups packed together: each goes into the first one that has room and that nothing between them forbids."""
     single = all(len(group.wires) == 1 for group in groups)
     if single and groups:
+        most = min(most, COLUMN)
         most = -(-len(groups) // -(-len(groups) // most))
     packed: list[_Growing] = []
     for group in groups:

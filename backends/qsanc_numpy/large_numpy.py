@@ -28,8 +28,10 @@ Ints: TypeAlias = NDArray[np.int64]
 
 GROUP = 4
 """Wires of a group: products with 16 x 16 matrices take the least time a gate, counted with what a pass costs."""
-BLOCK = 16
-"""Wires of a block: with both states of the adjoint sweep and their outputs, 4 MB, part of the last cache."""
+BLOCK = 15
+"""Wires of a block: with both states of the adjoint sweep and their outputs, 2 MB, part of the last cache."""
+WHOLE = 16
+"""Wires up to which the register is one block: what cutting it saves is less than what it costs."""
 RUN = 4
 """Lowest wires that a block has in any case, so that memory is read and written in runs of 2^RUN amplitudes."""
 

@@ -124,7 +124,7 @@ def test_a_real_state_refuses_a_matrix_that_is_not() -> None:
 
 @given(stretches(), st.integers(0, 99))
 def test_single_precision(stretch: Stretch, seed: int) -> None:
-    """A product of a group errs by at most 2^-18 of the norm: 2^-24 a rounding, sixteen terms, two parts each."""
+    """A product of a group errs by at most 2^-18 of the norm: 2^-24 a rounding, at most sixteen terms, two parts."""
     plan = prepare(stretch.wires, stretch.operations)
     state, costate = vector(seed, stretch.wires, False), vector(seed + 1, stretch.wires, False)
     bound = 2.0**-18 * (1 + len(stretch.operations))

@@ -158,10 +158,10 @@ def test_a_plan_says_what_it_does() -> None:
 
 
 PLAN = """\
-large register: 18 wires, 3 sweeps, 5 groups, 0.143 Gflop, 0.0252 GB
-  blocks of 2^16: products on (0, 1, 2, 3) (4, 5, 6, 7) (8, 9, 10, 11) (16, 17)
-  blocks of 2^16: products on (12, 13, 14, 15)
-  blocks of 2^16: permute, products on nothing
+large register: 18 wires, 3 sweeps, 6 groups, 0.101 Gflop, 0.0252 GB
+  blocks of 2^15: products on (0, 1, 2) (3, 4, 5) (6, 7, 8) (12, 13, 14) (15, 16, 17)
+  blocks of 2^15: products on (9, 10, 11)
+  blocks of 2^15: permute, products on nothing
 with native code: 3 sweeps
   blocks of 2^12: native column on 0, 1, 2, 3, 4, 5, 6, 7, 8
   blocks of 2^12: native column on 9, 10, 11, 12, 13, 14, 15, 16, 17
