@@ -15,7 +15,7 @@ from qsanc.check.imports import load
 from qsanc.fast import Tier
 from qsanc.ir.ops import Array
 from qsanc.source import Source
-from qsanc.target import Backend, Context
+from qsanc.target import Context
 from qsanc.target.profile import Part, Work
 from qsanc.train.parameters import initial, trained
 from qsanc.train.profile.graph import backward_work, forward_work
@@ -34,19 +34,14 @@ def clock(*moments: float) -> Iterator[float]:
     return iter(moments)
 
 
-def task_of(
-    root: Path, name: str, *, grad: Grad = "auto", backend: Backend | None = None, shots: int | None = None,
-    tier: Tier | None = None,
-) -> Task:  # fmt: skip
-    data = Tables(read_table(root / "models" / "data" / "food_or_computing.tsv"))
+def task_of(root: Path, name: str, *, grad: Grad = "auto", tier: Tier | None = None) -> Task:
     return assemble(
         load(root / "models" / f"{name}.qsan"),
         name,
-        backend or registry.load("numpy"),
-        data,
+        registry.load("numpy"),
+        Tables(read_table(root / "models" / "data" / "food_or_computing.tsv")),
         sizes={"n": 2},
         choices=Choices(batch=4, grad=grad),
-        shots=shots,
         tier=tier or Tier("off"),
     )
 
@@ -176,8 +171,9 @@ def test_perturbation_has_no_way_back(root: Path) -> None:
 
 
 def test_a_backend_without_parts_has_one_line(root: Path) -> None:
-    found = profile(task_of(root, "qsann", backend=FakeBackend(), shots=3), shots=3, seconds=0.01)
-    mine = [(t.part.phase, t.part.name) for t in found.parts if t.section == "gpqsa"]
+    task = assemble(load(root / "models" / "vqe_h2.qsan"), "vqe_h2", FakeBackend(), None, shots=3)
+    found = profile(task, shots=3, seconds=0.01)
+    mine = [(t.part.phase, t.part.name) for t in found.parts if t.section == "h2_energy"]
     assert mine == [("forward", "the whole request"), ("backward", "shift rules"), ("backward", "shifted circuits")]
 
 

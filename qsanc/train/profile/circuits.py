@@ -19,21 +19,21 @@ from qsanc.target.profile import Part, Phase, Profiled
 from qsanc.train.profile.watch import Section, Stopwatch
 
 
-def call_names(prepared: Prepared) -> tuple[str, ...]:
-    """The circuit calls in the order in which they run: the module, with a number where it is called several times."""
-    modules = [call.module for level in prepared.levels for call, _ in level.calls]
-    names = []
-    for at, module in enumerate(modules):
-        names.append(module if modules.count(module) == 1 else f"{module}, call {modules[: at + 1].count(module)}")
-    return tuple(names)
-
-
 def watched(
-    executables: Mapping[str, Executable], method: Method, watch: Stopwatch, names: tuple[str, ...]
+    executables: Mapping[str, Executable], method: Method, watch: Stopwatch, prepared: Prepared
 ) -> dict[str, Executable]:
-    """The same executables on the watch; their gradient is found by `method`. Each call is the next one of `names`."""
-    sections = cycle(watch.section(name) for name in names)
-    return {name: Watched(executable, method, sections) for name, executable in executables.items()}
+    """The same executables on the watch; their gradient is found by `method`.
+
+    The section of a call is the name of its module, with a number where a step calls it several times.
+    """
+    modules = [call.module for level in prepared.levels for call, _ in level.calls]
+
+    def sections(module: str) -> Iterator[Section]:
+        count = modules.count(module)
+        names = [module] if count < 2 else [f"{module}, call {number}" for number in range(1, count + 1)]
+        return cycle(watch.section(name) for name in names)
+
+    return {name: Watched(executable, method, sections(name)) for name, executable in executables.items()}
 
 
 class Watched:

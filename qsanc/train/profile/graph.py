@@ -41,7 +41,7 @@ VIEWS = frozenset({"reshape", "constant"})
 def watched(prepared: Prepared, watch: Stopwatch, threads: int) -> Prepared:
     """The same function with every operation on the watch, by levels, its products with so many threads.
 
-    What was made for native code is left out.
+    What was made for native code is left out, and an evaluation of many records in parts.
     """
     body = {operation.first: operation for operation in prepared.function.body}
     levels = []
@@ -57,7 +57,9 @@ def watched(prepared: Prepared, watch: Stopwatch, threads: int) -> Prepared:
             )
             steps.append(replace(step, op=op))
         levels.append(replace(level, steps=tuple(steps)))
-    return replace(prepared, levels=tuple(levels), programs={})
+    found = replace(prepared, levels=tuple(levels))
+    found.parts.append(None)
+    return found
 
 
 def level_name(number: int) -> str:

@@ -18,11 +18,12 @@ from qsanc.target import Floats
 from qsanc.target.profile import Part, Work
 from qsanc.train.profile.watch import Clock
 
-_ORDER = 640
-"""Of the matrices that are multiplied: 3 MB each."""
+_ORDER = 320
+"""Of the matrices that are multiplied: 0.8 MB each."""
 _SIZES = tuple(1 << k for k in range(14, 27, 2))
 """Bytes that are moved at once: 16 KiB to 64 MiB."""
-_TRIES = 5
+_TRIES = 15
+"""The best of so many counts: a busy machine may slow some, not all."""
 _BURST = 1 << 22
 """Bytes moved between two looks at the clock, at least."""
 
@@ -64,7 +65,7 @@ class Machine:
 
 
 def measure(threads: Iterable[int], clock: Clock = time.perf_counter) -> Machine:
-    """The machine now, within a second: products with each of these numbers of threads."""
+    """The machine now, within a second or two: products with each of these numbers of threads."""
     counts = sorted({*threads} or {1})
     return Machine(
         tuple((count, _products(count, clock)) for count in counts),

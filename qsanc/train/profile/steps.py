@@ -21,7 +21,7 @@ from qsanc.train.compiled import Compiled
 from qsanc.train.objective import Objective
 from qsanc.train.optimizers import Spsa, advance, rule_of
 from qsanc.train.parameters import initial, trained
-from qsanc.train.profile.circuits import call_names, watched
+from qsanc.train.profile.circuits import watched
 from qsanc.train.profile.graph import WatchedTier
 from qsanc.train.profile.graph import watched as watched_graph
 from qsanc.train.profile.machine import Machine, measure, threads_in_use
@@ -168,11 +168,11 @@ def _watched(task: Task, watch: Stopwatch, shots: int | None, independent: bool)
     compiled = task.compiled
     program, tier = compiled.program, compiled.tier
     function = program.function(task.model.name)
-    names = call_names(prepare(function, program.modules, ("predict", "loss")))
+    prepared = prepare(function, program.modules, ("predict", "loss"))
     objective = _Watched(
         function,
         program.modules,
-        watched(compiled.executables, task.method, watch, names),
+        watched(compiled.executables, task.method, watch, prepared),
         method="adjoint",
         shots=shots,
         independent=independent,

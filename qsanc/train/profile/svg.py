@@ -144,9 +144,11 @@ def _roofline(root: ElementTree.Element, profile: Profile, marks: Sequence[_Mark
     _text(root, (x.start + x.stop) / 2, y.start + 34, "flops a byte", anchor="middle")
     label = _text(root, 0, 0, "GFlop/s", anchor="middle")
     label.set("transform", f"translate({_LEFT - 52:g} {(y.start + y.stop) / 2:g}) rotate(-90)")
-    for name, peak in peaks:
+    for aside, (name, peak) in enumerate(peaks):
         _line(root, x.at(max(x.low, peak / fast)), y.at(peak), x.stop, y.at(peak), _INK, width=1.5)
-        _text(root, x.stop - 4, y.at(peak) - 5, f"products, {name}: {peak / 1e9:.3g} GFlop/s", anchor="end")
+        _text(
+            root, x.stop - 4 - 230 * aside, y.at(peak) - 5, f"products, {name}: {peak / 1e9:.3g} GFlop/s", anchor="end"
+        )
     for speed, dash in ((fast, ""), (slow, "5 4")):
         first, last = max(x.low, y.low / speed), min(x.high, highest / speed)
         _line(root, x.at(first), y.at(first * speed), x.at(last), y.at(last * speed), _INK, width=1.5, dash=dash)
