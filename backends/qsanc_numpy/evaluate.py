@@ -26,6 +26,7 @@ from qsanc_numpy.plan import Plan
 from qsanc_numpy.program import compilable
 from qsanc_numpy.register import RegisterPlan
 from qsanc_numpy.shifted import Columns, Shifted, ShiftedRun, distinct
+from qsanc_numpy.text import text
 
 _ROW_AMPLITUDES = 1 << 16
 """Rows are taken in chunks of about this many numbers (amplitudes, matrix entries), which stay in the cache."""
@@ -57,10 +58,12 @@ class Lowered:
     costs: CostModel
     states: frozenset[int]
     """The results that are states."""
+    single: bool
+    """Whether states are kept in single precision."""
     _strategies: dict[int, Strategy] = field(default_factory=dict)
 
     @staticmethod
-    def of(module: CircuitModule, costs: CostModel | None = None) -> Lowered:
+    def of(module: CircuitModule, costs: CostModel | None = None, *, single: bool = False) -> Lowered:
         plan = lower(module)
         numbered = dict(enumerate(module.results))
         overlaps = {
@@ -76,7 +79,7 @@ class Lowered:
             for segment in {r.segment for r in module.results if not isinstance(r, Overlap)}
         }
         states = frozenset(k for k, result in numbered.items() if isinstance(result, State))
-        return Lowered(module, plan, readouts, overlaps, costs or CostModel(), states)
+        return Lowered(module, plan, readouts, overlaps, costs or CostModel(), states, single)
 
     def strategy(self, columns: int) -> Strategy:
         """What pays for so many columns in all, executed by NumPy."""
@@ -94,14 +97,24 @@ class Lowered:
     def _compiled(self) -> CompiledPlan | None:
         return CompiledPlan(self.module, self.plan) if compilable(self.plan) else None
 
+    @property
+    def large(self) -> bool:
+        """Whether the plan is executed as that of a large register: column by column."""
+        return self.single or self.plan.wires >= register.WIRES
+
+    def text(self) -> str:
+        """The plan, for people."""
+        about = text(self.module, self.plan, self.costs)
+        return f"{about}{self._register}" if self.large else about
+
     @cached_property
     def _register(self) -> RegisterPlan:
-        return RegisterPlan(self.plan)
+        return RegisterPlan(self.plan, single=self.single)
 
     def engine(self, tier: Tier = OFF) -> Engine:
         """How the plan is executed: on a large register, by compiled kernels where the tier has them and the plan is of
         their kind, or by NumPy."""
-        if self.plan.wires >= register.WIRES:
+        if self.large:
             return self._register.engine(tier.kernels(large.LIBRARY))
         kernels = tier.kernels(native.LIBRARY)
         plan = self._compiled if kernels is not None else None
@@ -265,8 +278,12 @@ class Lowered:
         parts = [self._columns_read(run, reading, part) for _, part in self._column_chunks(columns)]
         return {k: value[column] for k, value in _joined(parts).items()} if parts else self._nothing(wanted)
 
+    def shifted(self, run: Run, columns: Columns) -> ShiftedRun:
+        """What carries shifted columns through the plan."""
+        return ShiftedRun(run, columns)
+
     def _columns_read(self, run: Run, reading: Reading, columns: Columns) -> Values:
-        shifted_run = ShiftedRun(run, columns)
+        shifted_run = self.shifted(run, columns)
         states, shifted = shifted_run.states(self.nodes(reading))
         values: Values = {}
         for number in reading.observed:
@@ -304,7 +321,7 @@ class Lowered:
         values: Values = {k: np.empty(len(at)) for k in wanted}
         for part, chosen in self._column_chunks(columns):
             entries = np.flatnonzero((column >= part.start) & (column < part.stop))
-            states, shifted = ShiftedRun(run, chosen).states(ends)
+            states, shifted = self.shifted(run, chosen).states(ends)
             for k in wanted:
                 for side in (0, 1):
                     mine = entries[at.side[entries] == side]

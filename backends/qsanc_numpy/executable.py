@@ -27,8 +27,7 @@ from qsanc_numpy.arrays import Floats
 from qsanc_numpy.engine import Engine
 from qsanc_numpy.evaluate import Lowered, Values
 from qsanc_numpy.memory import available, keep_pages, needed_for_gradient, too_large
-from qsanc_numpy.profile import watched_values_and_adjoint
-from qsanc_numpy.text import text
+from qsanc_numpy.profile import watched_values_and_adjoint, watched_values_at_shifts
 from qsanc_numpy.threads import BlasThreads
 
 
@@ -46,9 +45,9 @@ class Finished:
 class NumpyExecutable:
     """A module lowered for NumPy. States stay in memory only for the length of a call, or of a pullback."""
 
-    def __init__(self, module: CircuitModule, tier: Tier = OFF) -> None:
-        self._module, self._tier = module, tier
-        self._lowered = Lowered.of(module)
+    def __init__(self, module: CircuitModule, tier: Tier = OFF, *, single: bool = False) -> None:
+        self._module, self._tier, self._single = module, tier, single
+        self._lowered = Lowered.of(module, single=single)
         self._threads = BlasThreads()
         keep_pages()
         self._overlaps = frozenset(k for k, result in enumerate(module.results) if isinstance(result, Overlap))
@@ -58,7 +57,7 @@ class NumpyExecutable:
         return self._module
 
     def plan(self) -> str:
-        return text(self._module, self._lowered.plan, self._lowered.costs)
+        return self._lowered.text()
 
     def submit(self, request: Request, context: Context) -> Finished:
         self._verify(request)
@@ -92,6 +91,13 @@ class NumpyExecutable:
             values, reverse = watched_values_and_adjoint(self._lowered, self._engine(self._lowered), request, watch)
         return self._answer(request, values, reverse)
 
+    def profile_shifts(self, request: Request, context: Context, watch: Watch) -> Results:
+        """What `submit` comes to, on the watch."""
+        self._verify(request)
+        with self._one_thread():
+            values = watched_values_at_shifts(self._lowered, request, watch)
+        return Results(tuple(Estimate(values[k]) for k in request.results))
+
     def _answer(self, request: Request, values: Values, reverse: Pullback) -> tuple[Results, Pullback]:
         def pullback(cotangents: Mapping[int, Floats]) -> Gradient:
             with self._threads.one():
@@ -111,7 +117,7 @@ class NumpyExecutable:
     def _fits(self) -> None:
         """Raise QsanError (QS307) where a gradient on a large register needs more memory than there is."""
         if self._module.wires >= register.WIRES:
-            need, have = needed_for_gradient(self._module), available()
+            need, have = needed_for_gradient(self._module, single=self._single), available()
             if need > have:
                 raise QsanError([too_large(self._module, "the gradient", need, have)])
 
@@ -129,7 +135,7 @@ class NumpyExecutable:
 
     @cached_property
     def _measured(self) -> Lowered:
-        return Lowered.of(measured_module(self._module, self._readings.settings))
+        return Lowered.of(measured_module(self._module, self._readings.settings), single=self._single)
 
     def _sampled(self, request: Request, shots: int, context: Context) -> Results:
         draws = Draws(context)

@@ -12,26 +12,28 @@ from qsanc.ir.circuit import CircuitModule, Expectation, Observable, Overlap
 from qsanc_numpy.paulis import TABLE_WIRES, split
 
 _BYTES = 16
+_SINGLE_BYTES = 8
 _WORKING_STATES = 3
 """While a gate runs: the state, what becomes of it, and a product of half a state; measuring needs no more."""
 
 
-def needed(module: CircuitModule) -> int:
+def needed(module: CircuitModule, *, single: bool = False) -> int:
     """Bytes for a forward pass of one row: final states of all segments at once, and what the kernels work on."""
-    state = _BYTES << module.wires
+    state = (_SINGLE_BYTES if single else _BYTES) << module.wires
     reduced = [4 ** len(result.wires) * _BYTES for result in module.results if isinstance(result, Overlap)]
     partial = max((size for size in reduced if size != _BYTES * 4**module.wires), default=0)
     tables = sum(_signs(result.observable) for result in module.results if isinstance(result, Expectation))
     return (len(module.segments) + _WORKING_STATES) * state + 2 * partial + tables
 
 
-def needed_for_gradient(module: CircuitModule) -> int:
+def needed_for_gradient(module: CircuitModule, *, single: bool = False) -> int:
     """Bytes for a gradient of one row on a large register: the final states of all segments that are read, and while
     one of them is undone, a state and a costate, each with room for what becomes of it."""
     read: set[int] = set()
     for result in module.results:
         read |= {result.left, result.right} if isinstance(result, Overlap) else {result.segment}
-    return max(needed(module), (max(len(read), 1) + 3) * (_BYTES << module.wires))
+    state = (_SINGLE_BYTES if single else _BYTES) << module.wires
+    return max(needed(module, single=single), (max(len(read), 1) + 3) * state)
 
 
 def _signs(observable: Observable) -> int:

@@ -48,9 +48,14 @@ class Stretch:
 class RegisterPlan:
     """A plan on a large register. Immutable: safe to use from several threads."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, single: bool = False) -> None:
         self.plan = plan
+        self._types = (np.float32, np.complex64) if single else (np.float64, np.complex128)
         self.stretches = tuple(_stretch(plan, node.operations) for node in plan.nodes)
+
+    def type_of(self, node: int) -> type[np.inexact[Any]]:
+        """The numbers of a node's states."""
+        return self._types[0 if self.plan.nodes[node].real else 1]
 
     def engine(self, kernels: Kernels | None) -> Engine:
         return Engine(lambda values, _: RegisterShared(self, kernels, values), RegisterRun, RegisterSweep)
@@ -178,21 +183,24 @@ class RegisterRun:
             state = before[at]
             if not keep and column == columns - 1:
                 before[at] = np.empty(0)
-            if keep or len(before) < columns or (not one.real and not np.iscomplexobj(state)):
-                state = state.astype(np.float64 if one.real else np.complex128)
+            state = state.astype(self.shared.register.type_of(node), copy=keep or len(before) < columns)
             matrices = self._matrices(stretch, column)
             after.append(stretch.plan.forward(matrices, state, self.shared.kernels, threads=self.shared.threads))
         return after
 
     def numbers(self, state: Columns) -> Numbers:
-        return np.stack(state, axis=1)
+        found = np.stack(state, axis=1)
+        return found.astype(np.result_type(found, np.float64), copy=False)
 
     def observe(self, group: int, state: Columns) -> Floats:
         raise AssertionError("large registers have no dense observables")
 
     def read(self, readout: Readout, state: Columns, wanted: frozenset[int]) -> dict[int, Numbers]:
         parts = [readout.values(column[:, None], wanted) for column in state]
-        return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]} if parts else {}
+        if not parts:
+            return {}
+        found = {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
+        return {k: value.astype(np.result_type(value, np.float64), copy=False) for k, value in found.items()}
 
     def read_back(self, readout: Readout, state: Columns, cotangents: Mapping[int, Floats]) -> Columns | None:
         found = [
