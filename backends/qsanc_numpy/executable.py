@@ -94,7 +94,7 @@ class NumpyExecutable:
     def profile_shifts(self, request: Request, context: Context, watch: Watch) -> Results:
         """What `submit` comes to, on the watch."""
         self._verify(request)
-        with self._one_thread():
+        with self._threads.one():
             values = watched_values_at_shifts(self._lowered, request, watch)
         return Results(tuple(Estimate(values[k]) for k in request.results))
 

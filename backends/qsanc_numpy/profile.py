@@ -24,6 +24,7 @@ from qsanc_numpy.engine import Engine, Kept, Rows, Sweep
 from qsanc_numpy.evaluate import Lowered, Values
 from qsanc_numpy.overlaps import OverlapPlan
 from qsanc_numpy.plan import ROOT, Plan
+from qsanc_numpy.shifted import Columns, ShiftedRun
 
 SHARED = "angles and blocks all rows share"
 ROWS = "angles and blocks of the rows"
@@ -42,6 +43,14 @@ def watched_values_and_adjoint(
     watched = replace(lowered, overlaps=cast(Mapping[int, OverlapPlan], overlaps))
     own = Engine(execution.shared, execution.rows, execution.sweep)
     return watched.values_and_adjoint(request.bindings, request.results, request.pairs, own)
+
+
+def watched_values_at_shifts(lowered: Lowered, request: Request, watch: Watch) -> Values:
+    """What `Lowered.values_at_shifts` gives."""
+    assert request.shifts is not None
+    watched = replace(lowered)
+    object.__setattr__(watched, "shifted", _Execution(lowered, lowered.numpy, watch).shifted)
+    return watched.values_at_shifts(request.bindings, request.results, request.pairs, request.shifts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +124,13 @@ class _Execution:
         self._replace(sweep, "_by_rows", self._uncounted(ROWS))
         self._replace(sweep, "finish", self._uncounted(SHARED))
         return sweep
+
+    def shifted(self, run: Any, columns: Columns) -> ShiftedRun:
+        self._phase = "backward"
+        shifted = ShiftedRun(run, columns)
+        self._replace(shifted, "_forward", self._shifted_forward)
+        self._replace(shifted, "observed", self._shifted_observed)
+        return shifted
 
     # the parts
 
@@ -235,6 +251,14 @@ class _Execution:
             run,
             lambda _: counts.observables_back(self._plan, group.operations, results, members, real=real),
         )
+
+    def _shifted_forward(self, run: Run, *given: Any) -> Any:
+        return self.time(self.node("backward", _number(given), "shifted"), run)
+
+    def _shifted_observed(self, run: Run, *given: Any) -> Any:
+        number = self._plan.groups.index(given[0].group)
+        results = len(given[0].group.results)
+        return self.time(self.group("backward", number, f"{results} observables, shifted"), run)
 
     # methods of one object
 

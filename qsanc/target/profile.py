@@ -80,3 +80,7 @@ class Profiled(Protocol):
     def profile(self, request: Request, context: Context, watch: Watch) -> tuple[Results, Pullback]:
         """The results of an exact request without shifts, and the way back, both on the watch."""
         ...
+
+    def profile_shifts(self, request: Request, context: Context, watch: Watch) -> Results:
+        """The results of an exact request at shifts, on the watch."""
+        ...

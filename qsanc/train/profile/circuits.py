@@ -97,10 +97,12 @@ class _Call:
         return self._inner.plan()
 
     def submit(self, request: Request, context: Context) -> Handle:
-        exact = request.shots is None and request.shifts is None
-        if exact and isinstance(self._inner, Profiled):
-            return _Waiting(self, None, None, self._inner.profile(request, context, self._section)[0])
         part = self._whole(request)
+        if request.shots is None and isinstance(self._inner, Profiled):
+            if request.shifts is None:
+                return _Waiting(self, None, None, self._inner.profile(request, context, self._section)[0])
+            with self._section.time(part):
+                return _Waiting(self, None, None, self._inner.profile_shifts(request, context, self._section))
         with self._section.time(part):
             handle = self._inner.submit(request, context)
         return _Waiting(self, part, handle, None)
