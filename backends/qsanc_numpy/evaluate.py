@@ -33,6 +33,9 @@ _ROW_AMPLITUDES = 1 << 16
 _SHIFT_AMPLITUDES = 1 << 17
 """Shifted columns likewise."""
 
+_COMPILED_COLUMNS = 4
+"""From so many columns on, kernels for small registers are ahead of columns one by one (measured at 11 and 12 wires)."""
+
 Values = dict[int, Floats | Complex]
 """By result, [row | pair | shift, ...]."""
 
@@ -61,6 +64,7 @@ class Lowered:
     single: bool
     """Whether states are kept in single precision."""
     _strategies: dict[int, Strategy] = field(default_factory=dict)
+    _kept: dict[Strategy, tuple[Floats, Shared]] = field(default_factory=dict)
 
     @staticmethod
     def of(module: CircuitModule, costs: CostModel | None = None, *, single: bool = False) -> Lowered:
@@ -88,6 +92,14 @@ class Lowered:
             found = self._strategies[columns] = self.costs.strategy(self.plan, columns)
         return found
 
+    def _shared_for(self, values: Floats, columns: int) -> Shared:
+        """What all rows share, kept for the next call: a gradient by shifts takes several."""
+        strategy = self.strategy(columns)
+        known = self._kept.get(strategy)
+        if known is None or not np.array_equal(known[0], values):
+            known = self._kept[strategy] = (values.copy(), Shared(self.plan, values, strategy))
+        return known[1]
+
     @cached_property
     def numpy(self) -> Engine:
         """Execution by NumPy."""
@@ -111,16 +123,14 @@ class Lowered:
     def _register(self) -> RegisterPlan:
         return RegisterPlan(self.plan, single=self.single)
 
-    def engine(self, tier: Tier = OFF) -> Engine:
-        """How the plan is executed: on a large register, by compiled kernels where the tier has them and the plan is of
-        their kind, or by NumPy."""
-        if self.large:
-            return self._register.engine(tier.kernels(large.LIBRARY))
-        kernels = tier.kernels(native.LIBRARY)
-        plan = self._compiled if kernels is not None else None
-        if plan is None or kernels is None:
-            return self.numpy
-        return Engine(partial(CompiledShared, plan, kernels), CompiledRun, CompiledAdjoint)
+    def engine(self, tier: Tier = OFF, columns: int = 1) -> Engine:
+        """How the plan is executed on so many columns: by kernels for small registers where the tier has them and the
+        plan is of their kind, by NumPy, or as a large register, column by column."""
+        compiled = None if self.single or (self.large and columns < _COMPILED_COLUMNS) else self._compiled
+        kernels = tier.kernels(native.LIBRARY) if compiled is not None else None
+        if compiled is not None and kernels is not None:
+            return Engine(partial(CompiledShared, compiled, kernels), CompiledRun, CompiledAdjoint)
+        return self._register.engine(tier.kernels(large.LIBRARY)) if self.large else self.numpy
 
     def values(
         self, bindings: Bindings, results: Iterable[int], pairs: Ints | None, engine: Engine | None = None
@@ -166,7 +176,7 @@ class Lowered:
         wanted = frozenset(results)
         if not len(at):
             return self._nothing(wanted)
-        shared = Shared(self.plan, bindings.shared, self.strategy(len(at)))
+        shared = self._shared_for(bindings.shared, len(at))
         if pairs is not None:
             return self._overlaps_at_shifts(shared, bindings, wanted, pairs, at)
         if not any(self.plan.nodes[self.plan.ends[segment]].per_row for segment in self._segments(wanted)):
