@@ -34,7 +34,7 @@ _SHIFT_AMPLITUDES = 1 << 17
 """Shifted columns likewise."""
 
 _COMPILED_COLUMNS = 4
-"""From so many columns on, kernels for small registers are ahead of columns one by one (measured at 11 and 12 wires)."""
+"""From so many columns on, kernels for small registers are ahead of columns one by one (measured at 11, 12 wires)."""
 
 Values = dict[int, Floats | Complex]
 """By result, [row | pair | shift, ...]."""

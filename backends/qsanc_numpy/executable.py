@@ -79,7 +79,7 @@ class NumpyExecutable:
         self._fits()
         with self._threads.one():
             values, reverse = self._lowered.values_and_adjoint(
-                request.bindings, request.results, request.pairs, self._engine(self._lowered)
+                request.bindings, request.results, request.pairs, self._engine(self._lowered, request)
             )
         return self._answer(request, values, reverse)
 
@@ -88,7 +88,9 @@ class NumpyExecutable:
         self._verify(request)
         self._fits()
         with self._threads.one():
-            values, reverse = watched_values_and_adjoint(self._lowered, self._engine(self._lowered), request, watch)
+            values, reverse = watched_values_and_adjoint(
+                self._lowered, self._engine(self._lowered, request), request, watch
+            )
         return self._answer(request, values, reverse)
 
     def profile_shifts(self, request: Request, context: Context, watch: Watch) -> Results:
@@ -121,12 +123,12 @@ class NumpyExecutable:
             if need > have:
                 raise QsanError([too_large(self._module, "the gradient", need, have)])
 
-    def _engine(self, lowered: Lowered) -> Engine:
-        return lowered.engine(self._tier)
+    def _engine(self, lowered: Lowered, request: Request) -> Engine:
+        return lowered.engine(self._tier, request.bindings.rows)
 
     def _exact(self, lowered: Lowered, request: Request, results: Sequence[int]) -> Values:
         if request.shifts is None:
-            return lowered.values(request.bindings, results, request.pairs, self._engine(lowered))
+            return lowered.values(request.bindings, results, request.pairs, self._engine(lowered, request))
         return lowered.values_at_shifts(request.bindings, results, request.pairs, request.shifts)
 
     @cached_property

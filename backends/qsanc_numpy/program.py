@@ -15,7 +15,7 @@ from qsanc_numpy.plan import Block, Kind, Operation, Plan, Product
 
 _LARGEST = 4
 """Plans with blocks on more than two wires stay with NumPy."""
-_WIRES = 10
+_WIRES = 13
 """So do those on larger registers: a block of columns would not stay in the cache."""
 
 
