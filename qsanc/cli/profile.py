@@ -101,7 +101,8 @@ def _show(found: Profile) -> None:
     tokens = "".join(f", {count} of {dim}" for dim, count in found.tokens)
     records = f"{found.records} record{'s' * (found.records != 1)}{tokens}"
     busy = "" if found.median < 1.2 * found.seconds else f" (median {duration(found.median)}: the machine is busy)"
-    click.echo(f"one step of {found.model}, {records}, {found.method}: {duration(found.seconds)}{busy}")
+    often = f"{found.repetitions} repetitions"
+    click.echo(f"one step of {found.model}, {records}, {found.method}: {duration(found.seconds)}, {often}{busy}")
     shown = Table(box=None, pad_edge=False, header_style="bold")
     shown.add_column("", no_wrap=True)
     shown.add_column("source", no_wrap=True)
@@ -120,7 +121,7 @@ def _show(found: Profile) -> None:
 
 def _show_machine(found: Profile) -> None:
     machine = found.machine
-    peaks = ", ".join(f"{peak / 1e9:.3g} ({threads})" for threads, peak in machine.flops)
+    peaks = ", ".join(f"{machine.peak(threads) / 1e9:.3g} ({threads})" for threads, _ in machine.flops)
     moved = f"bytes at most {machine.in_cache / 1e9:.3g} GB/s in cache, {machine.in_memory / 1e9:.3g} in memory"
     click.echo(f"products at most {peaks} GFlop/s (threads); {moved}")
     if found.memory is not None:

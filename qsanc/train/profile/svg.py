@@ -130,7 +130,7 @@ class _Axis:
 def _roofline(root: ElementTree.Element, profile: Profile, marks: Sequence[_Mark]) -> None:
     points = [(mark, mark.intensity) for mark in marks if mark.intensity is not None]
     machine = profile.machine
-    peaks = [(f"{threads} thread{'s' * (threads != 1)}", peak) for threads, peak in machine.flops]
+    peaks = [(f"{threads} thread{'s' * (threads != 1)}", machine.peak(threads)) for threads, _ in machine.flops]
     slow, fast = machine.in_memory, machine.in_cache
     highest = max(peak for _, peak in peaks)
     x = _Axis.around([0.05, 100, highest / slow, *(i for _, i in points)], _LEFT, _WIDTH - _RIGHT)
