@@ -16,7 +16,7 @@ from qsanc.fast.tier import Kernels
 from qsanc.ir.circuit import CircuitModule, Expectation, Overlap
 from qsanc_numpy import native
 from qsanc_numpy.arrays import Floats, Ints, Numbers
-from qsanc_numpy.costs import CostModel
+from qsanc_numpy.costs import CostModel, KernelCosts
 from qsanc_numpy.execute import closure
 from qsanc_numpy.measure import Readout
 from qsanc_numpy.observables import outer
@@ -24,8 +24,7 @@ from qsanc_numpy.permutations import Gather
 from qsanc_numpy.plan import ROOT, Block, Plan, Stage
 from qsanc_numpy.program import Programs, Table, programs
 
-COSTS = CostModel(call=0.5, entry=0.0005, product=0.0002, feature=0.0003)
-"""Of compiled kernels."""
+COSTS = KernelCosts()
 
 
 _BLOCK = 2048

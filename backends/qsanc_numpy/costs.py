@@ -98,6 +98,42 @@ class CostModel:
         return self.observables(plan, group, columns) < self.readings(plan, group, columns)
 
 
+@dataclass(frozen=True, slots=True)
+class KernelCosts(CostModel):
+    """The same for compiled kernels: operations cost no calls, and groups are executed block by block."""
+
+    product: float = 0.00008
+    """A multiplication and addition of real numbers within a matrix product."""
+    reading: float = 0.003
+    """An amplitude of one column for each observable that is read."""
+    feature: float = 0.0006
+
+    def _step(self, step: Step, amplitudes: int, real: bool) -> float:
+        blocks = len(step.does.blocks) if isinstance(step.does, Group) else 1
+        terms = len(step.does.flips) if isinstance(step.does, Block) else 2 if isinstance(step.does, Group) else 1
+        return 4 * (self.entry / 3 if real else self.entry) * terms * blocks * amplitudes
+
+    def matrix(self, plan: Plan, node: Node, columns: int) -> float:
+        built = self.gates(node.steps, plan.wires, 1 << plan.wires, real=node.real)
+        parts = 2 if node.parent is not None and plan.nodes[node.parent].real else 4
+        return built + 10 * self.call + 3 * parts * self.product * (columns << 2 * plan.wires)
+
+    def observables(self, plan: Plan, group: Lockstep, columns: int) -> float:
+        d = 1 << plan.wires
+        results = len(group.results)
+        built = self.gates(group.steps, plan.wires, d * len(group.tails), real=False) + 0.001 * results * d**3
+        return built + 20 * self.call + (self.feature + 3 * self.product * results) * (d * (d + 1) // 2) * columns
+
+    def readings(self, plan: Plan, group: Lockstep, columns: int) -> float:
+        total = 0.0
+        for tail in group.tails:
+            node = plan.nodes[tail.node]
+            steps = self.gates(node.steps, plan.wires, columns, real=node.real)
+            total += min(steps, self.matrix(plan, node, columns)) + 4 * self.call
+            total += self.reading * len(tail.results) * (columns << plan.wires)
+        return total
+
+
 def _flipped(observable: Complex) -> int:
     """The bits that the first term of an observable flips."""
     return int(np.argmax(observable[0] != 0))
