@@ -97,10 +97,9 @@ class Expansion:
         return found
 
 
-def _harmonics(generator: Generator) -> tuple[Harmonics, Complex]:
-    """The functions of an exponential's angle, and the matrices [function, d, d] whose sum with them it is."""
-    d = len(generator.matrix)
-    constant: Complex = np.zeros((d, d), np.complex128)
+def waves(generator: Generator) -> tuple[list[float], Complex, list[Complex], list[Complex]]:
+    """The frequencies of exp(-i t G), and the matrices that 1, the cosines and the sines of these are multiplied by."""
+    constant: Complex = np.zeros_like(generator.matrix)
     cosines: dict[float, Complex] = {}
     sines: dict[float, Complex] = {}
     for value, projector in zip(generator.eigenvalues, generator.projectors, strict=True):
@@ -110,11 +109,15 @@ def _harmonics(generator: Generator) -> tuple[Harmonics, Complex]:
             w = abs(value)
             cosines[w] = cosines.get(w, 0) + projector
             sines[w] = sines.get(w, 0) - 1j * np.sign(value) * projector
-    parts = [*cosines.values(), *sines.values()]
+    return list(cosines), constant, list(cosines.values()), list(sines.values())
+
+
+def _harmonics(generator: Generator) -> tuple[Harmonics, Complex]:
+    """The functions of an exponential's angle, and the matrices [function, d, d] whose sum with them it is."""
+    frequencies, constant, cosines, sines = waves(generator)
     has_constant = bool(constant.any())
-    if has_constant:
-        parts.insert(0, constant)
-    return Harmonics(np.array(list(cosines), np.float64)[:, None], has_constant), np.stack(parts)
+    parts = [*([constant] if has_constant else []), *cosines, *sines]
+    return Harmonics(np.array(frequencies, np.float64)[:, None], has_constant), np.stack(parts)
 
 
 def _products(functions: Sequence[Floats]) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 from qsanc.ir.gatedef import Generator
 from qsanc_numpy import native
 from qsanc_numpy.arrays import Floats, Ints
+from qsanc_numpy.expansions import waves
 from qsanc_numpy.permutations import Gather
 from qsanc_numpy.plan import Block, Kind, Operation, Plan, Product
 
@@ -174,11 +175,12 @@ class _Writer:
         if key not in self._factors:
             at = len(self.numbers)
             if isinstance(factor, Generator):
-                waves, parts = _waves(factor)
-                self.numbers += waves
-                for part in [*parts, -1j * factor.matrix]:
+                frequencies, constant, cosines, sines = waves(factor)
+                pairs = [part for pair in zip(cosines, sines, strict=True) for part in pair]
+                self.numbers += frequencies
+                for part in [constant, *pairs, -1j * factor.matrix]:
                     self.numbers += _flat(part)
-                self._factors[key] = 1, at, len(waves)
+                self._factors[key] = 1, at, len(frequencies)
             else:
                 self.numbers += _flat(factor)
                 self._factors[key] = 0, at, 0
@@ -202,8 +204,8 @@ class _Blocks:
         first, entry = len(self._factors), self._entries
         exponential = 0
         for factor in kind.factors:
-            is_generator, numbers, waves = self._writer.factor(factor)
-            self._factors.append([is_generator, numbers, waves, len(self._sites) if is_generator else -1])
+            is_generator, numbers, count = self._writer.factor(factor)
+            self._factors.append([is_generator, numbers, count, len(self._sites) if is_generator else -1])
             if is_generator:
                 self._sites.append([int(kind.sites[p, exponential]) if p < kind.count else -1 for p in places])
                 exponential += 1
@@ -233,18 +235,3 @@ class _Blocks:
 
 def _flat(matrix: np.ndarray) -> list[float]:
     return [*matrix.real.ravel().tolist(), *matrix.imag.ravel().tolist()]
-
-
-def _waves(generator: Generator) -> tuple[list[float], list[np.ndarray]]:
-    """Frequencies, and the matrices that 1, cos, sin of the first, cos, sin of the second ... are multiplied by."""
-    constant = np.zeros_like(generator.matrix)
-    cosines: dict[float, np.ndarray] = {}
-    sines: dict[float, np.ndarray] = {}
-    for value, projector in zip(generator.eigenvalues, generator.projectors, strict=True):
-        if value == 0:
-            constant = constant + projector
-        else:
-            w = abs(value)
-            cosines[w] = cosines.get(w, 0) + projector
-            sines[w] = sines.get(w, 0) - 1j * np.sign(value) * projector
-    return list(cosines), [constant, *(part for w in cosines for part in (cosines[w], sines[w]))]
