@@ -27,8 +27,11 @@ from qsanc_numpy.program import Programs, Table, programs
 COSTS = KernelCosts()
 
 
-_BLOCK = 2048
-"""Amplitudes of a block of columns: state and costate by parts fill a first-level cache."""
+_BLOCK = 4096
+"""Amplitudes of a block of columns: state and costate by parts stay in a second-level cache."""
+_WIDEST = 256
+_VECTOR = 8
+"""Columns are taken by multiples of this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +96,12 @@ class Observed:
 
 
 class Work:
-    """Scratch memory of one execution."""
+    """Scratch memory of one execution on so many columns, which are taken in blocks of one length."""
 
-    def __init__(self, dimension: int) -> None:
-        lanes = max(16, min(64, _BLOCK // dimension))
+    def __init__(self, dimension: int, columns: int) -> None:
+        most = max(2 * _VECTOR, min(_WIDEST, _BLOCK // dimension))
+        blocks = max(1, -(-columns // most))
+        lanes = -(-max(1, -(-columns // blocks)) // _VECTOR) * _VECTOR
         self.rows = np.empty((native.WORK_ROWS, lanes))
         self.here = np.empty((4, dimension, lanes))
         self.none = np.empty((0, lanes))
@@ -180,8 +185,8 @@ class CompiledShared:
         self._unitaries: dict[int, Split] = {}
         self._observed: dict[int, Observed] = {}
 
-    def work(self) -> Work:
-        return Work(self.dimension)
+    def work(self, columns: int) -> Work:
+        return Work(self.dimension, columns)
 
     def as_matrix(self, node: int) -> bool:
         return self.compiled.as_matrix(node, self._columns)
@@ -193,7 +198,7 @@ class CompiledShared:
         """The matrices of a node's shared blocks, float64[entry, 1]."""
         if node not in self._fixed:
             table = self.programs.nodes[node].shared
-            self._fixed[node] = self.matrices(table, self.base[table.sites], self.work())
+            self._fixed[node] = self.matrices(table, self.base[table.sites], self.work(1))
         return self._fixed[node]
 
     def matrices(self, table: Table, angles: Floats, work: Work) -> Floats:
@@ -271,7 +276,7 @@ class CompiledShared:
             real = all(self.plan.kinds[k].real for k in _kinds(self.plan, node)) and self._real_moves(node)
             state = _identities(self.dimension, 1, real=real)
             nothing = np.empty((0, self.dimension))
-            self.forward(stretch.steps_of(real), nothing, self.fixed(node), state, self.work())
+            self.forward(stretch.steps_of(real), nothing, self.fixed(node), state, self.work(self.dimension))
             self._unitaries[node] = state
         return self._unitaries[node]
 
@@ -282,7 +287,8 @@ class CompiledShared:
     def observed(self, number: int) -> Observed:
         if number not in self._observed:
             group, stretch = self.plan.groups[number], self.programs.groups[number]
-            terms, d, work = self.compiled.tails[number], self.dimension, self.work()
+            terms, d = self.compiled.tails[number], self.dimension
+            work = self.work(d * len(group.tails))
             entries = np.repeat(self._entries_of(stretch.own, self.angles_of(number), work), d, axis=1)
             state = _identities(d, len(group.tails), real=False)
             self.forward(stretch.steps_of(False), entries, np.empty((0, 1)), state, work)
@@ -318,7 +324,7 @@ class CompiledRun:
         self.shared, self.plan, self.rows = shared, shared.plan, items.shape[0]
         self.items = self.plan.items.evaluate(np.ascontiguousarray(items.T))
         self._own: dict[int, tuple[Floats, Floats]] = {}
-        self.work = shared.work()
+        self.work = shared.work(self.rows)
         self._features: tuple[Split, Floats] | None = None
 
     def states(self, wanted: frozenset[int]) -> dict[int, Split]:
@@ -443,13 +449,15 @@ class CompiledAdjoint:
             bra = Split(np.ascontiguousarray(both[: len(unitary.both)]), unitary.dimension)
             nothing, fixed = np.empty((0, unitary.columns)), shared.fixed(number)
             rows = stretch.shared.rows_of(unitary.real)
-            small = shared.backward(stretch.steps_of(unitary.real), nothing, fixed, unitary, bra, shared.work(), rows)
+            small = shared.backward(
+                stretch.steps_of(unitary.real), nothing, fixed, unitary, bra, shared.work(bra.columns), rows
+            )
             self._keep(number, small, unitary.real)
         for number, total in self._tails.items():
             self._sweep_tails(number, total)
         for number, (small, real) in self._small.items():
             table = shared.programs.nodes[number].shared
-            slopes = shared.slopes(table, shared.base[table.sites], small, real, shared.work())
+            slopes = shared.slopes(table, shared.base[table.sites], small, real, shared.work(1))
             np.add.at(self._by_site, table.sites[:, 0], slopes[:, 0])
         return self._by_site
 
@@ -480,7 +488,7 @@ class CompiledAdjoint:
             bra.re,
             bra.im,
         )
-        rows, work = stretch.own.rows_of(False), shared.work()
+        rows, work = stretch.own.rows_of(False), shared.work(bra.columns)
         nothing = np.empty((0, 1))
         small = shared.backward(stretch.steps_of(False), observed.entries, nothing, unitaries, bra, work, rows)
         small = small.reshape(rows, -1, d).sum(axis=2)

@@ -681,7 +681,7 @@ def conjugated(
     re: Any, im: Any, flips: Any, signs: Any, coefficients: Any, results: Any, members: Any, out: Any
 ) -> None:
     """Adds the real part of U^T conjugate P U to `out` [result, i, j] for the Pauli products P, as in `expectations`;
-    the matrices U are side by side, [2^wires, member * 2^wires]."""
+    the matrices U are side by side, [2^wires, member * 2^wires]. Of the symmetric result only i <= j is whole."""
     d = re.shape[0]
     for t in range(flips.shape[0]):
         x = flips[t]
@@ -690,18 +690,18 @@ def conjugated(
         weight = coefficients[t] * (1.0 if ys % 4 in (0, 3) else -1.0)
         to = results[t]
         start = members[t] * d
+        odd = ys % 2
         for a in range(d):
             b = a ^ x
             sign = weight * (-1.0 if parity_count(z & a) & 1 else 1.0)
-            for i in range(d):
-                u = sign * re[a, start + i]
-                v = sign * im[a, start + i]
-                if ys % 2 == 0:
-                    for j in range(d):
-                        out[to, i, j] += u * re[b, start + j] + v * im[b, start + j]
-                else:
-                    for j in range(d):
-                        out[to, i, j] += v * re[b, start + j] - u * im[b, start + j]
+            for i in range(0, d, 2):
+                p = sign * (im[a, start + i] if odd else re[a, start + i])
+                q = sign * (-re[a, start + i] if odd else im[a, start + i])
+                r = sign * (im[a, start + i + 1] if odd else re[a, start + i + 1])
+                s = sign * (-re[a, start + i + 1] if odd else im[a, start + i + 1])
+                for j in range(i, d):
+                    out[to, i, j] += p * re[b, start + j] + q * im[b, start + j]
+                    out[to, i + 1, j] += r * re[b, start + j] + s * im[b, start + j]
 
 
 @native(
