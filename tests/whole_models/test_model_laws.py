@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from running import Arrays, Running
@@ -17,6 +17,8 @@ from qsanc.driver import compile_entry
 from qsanc.ir.layout import Layout
 from qsanc.passes.model.pipeline import Level
 from qsanc_numpy.backend import NumpyBackend
+
+MODELS = Path(__file__).parents[2] / "models"
 
 VOCABULARY, CLASSES = 5, 3
 TEXT = ("qsann", "qsann_multihead", "qsann_multiclass", "qsann_blocks", "kernel_attention", "qsann_positional")
@@ -30,7 +32,7 @@ every_text_model = pytest.mark.parametrize("name", TEXT)
 @cache
 def running(name: str, level: Level = "O2") -> Running:
     """A model of `models/` on two qubits."""
-    module = load(ROOT / "models" / f"{name}.qsan")
+    module = load(MODELS / f"{name}.qsan")
     sizes = {"vocab": VOCABULARY} if name in TEXT else {}
     sizes |= {"classes": CLASSES} if name == "qsann_multiclass" else {}
     found = compile_entry(module, name, NumpyBackend(), level=level, sizes={"n": 2}, data_sizes=sizes)
