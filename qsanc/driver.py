@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from qsanc.check.module import Module
+from qsanc.collector import put_off
 from qsanc.diagnostics import Diagnostic, QsanError, Severity
 from qsanc.elaborate import check_all, elaborate
 from qsanc.fast import OFF, Tier
@@ -67,6 +68,7 @@ def compile_entry(
     return replace(compiled, warnings=(*warnings, *compiled.warnings))
 
 
+@put_off()
 def compile_program(
     program: Program,
     backend: Backend,

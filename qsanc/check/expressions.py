@@ -30,6 +30,8 @@ _PLAIN = (Sort.NUMBER, Sort.TRUTH)
 def expect(expr: ast.Expr, scope: Scope, context: Context, *sorts: Sort) -> Meaning:
     """The meaning of an expression that has to be of one of `sorts`; QS108 where it is of none."""
     found = meaning(expr, scope, context)
+    if found.sort in sorts:
+        return found
     accepted: set[Sort] = {Sort.ANY}
     for sort in sorts:
         accepted |= _ACCEPTED.get(sort, {sort})

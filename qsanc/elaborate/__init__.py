@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from qsanc.check.module import Definition, Module
+from qsanc.collector import put_off
 from qsanc.diagnostics import Diagnostic, QsanError, Severity
 from qsanc.elaborate.alone import compile_alone
 from qsanc.elaborate.expressions import Evaluator
@@ -36,6 +37,7 @@ def entries(module: Module) -> tuple[str, ...]:
     return tuple(item.name for kind in kinds for item in items if isinstance(item, kind))
 
 
+@put_off()
 def elaborate(
     module: Module,
     *,

@@ -19,7 +19,6 @@ from qsanc.ir.circuit import (
     Channel,
     CircuitModule,
     Expectation,
-    Gate,
     Instruction,
     Observable,
     Overlap,
@@ -54,25 +53,26 @@ def verify(module: CircuitModule) -> None:
 
 def instruction_fault(instruction: Instruction, wires: int, slots: int) -> str | None:
     """What is wrong with `instruction` on a register of `wires` with `slots` slots, or None."""
-    match instruction:
-        case Channel(kind, operands, strength):
-            if not kind or not operands:
-                return "channel without a name or without wires"
-            if not all(math.isfinite(number) for number in strength):
-                return f"{kind}: strength {strength} is not finite"
-            return _wires_fault(kind, operands, wires)
-        case Gate(name, operands, angles):
-            gate = GATES.get(name)
-            if gate is None:
-                return f"{name}: no such gate"
-            if len(operands) != gate.wires:
-                return f"{name} acts on {gate.wires} wires, not on {len(operands)}"
-            if len(angles) != len(gate.angles):
-                return f"{name} takes {len(gate.angles)} angles, not {len(angles)}"
-            for angle in angles:
-                if fault := _angle_fault(angle, slots):
-                    return f"{name}: {fault}"
-            return _wires_fault(name, operands, wires)
+    operands = instruction.wires
+    if isinstance(instruction, Channel):
+        kind, strength = instruction.kind, instruction.strength
+        if not kind or not operands:
+            return "channel without a name or without wires"
+        if not all(math.isfinite(number) for number in strength):
+            return f"{kind}: strength {strength} is not finite"
+        return _wires_fault(kind, operands, wires)
+    name, angles = instruction.name, instruction.angles
+    gate = GATES.get(name)
+    if gate is None:
+        return f"{name}: no such gate"
+    if len(operands) != gate.wires:
+        return f"{name} acts on {gate.wires} wires, not on {len(operands)}"
+    if len(angles) != len(gate.angles):
+        return f"{name} takes {len(gate.angles)} angles, not {len(angles)}"
+    for angle in angles:
+        if fault := _angle_fault(angle, slots):
+            return f"{name}: {fault}"
+    return _wires_fault(name, operands, wires)
 
 
 def result_fault(result: Result, module: CircuitModule) -> str | None:
@@ -100,7 +100,7 @@ def _wires_fault(name: str, operands: Sequence[int], wires: int) -> str | None:
     for wire in operands:
         if not 0 <= wire < wires:
             return f"{name}: wire {wire} is not in 0..{wires}"
-    if len(set(operands)) != len(operands):
+    if len(operands) > 1 and len(set(operands)) != len(operands):
         return f"{name}: a wire occurs twice in {tuple(operands)}"
     return None
 

@@ -1,14 +1,15 @@
-"""The LALR machine: a stack of states that tokens move and rules reduce. It never recurses."""
+"""The LALR machine: a stack of states that tokens move and rules reduce. It never recurses, and makes no tree.
+
+It says of every token whether it fits while nothing has been reduced yet, and can be set to another state: what is
+needed after a mistake. A text without mistakes is read by `qsanc.syntax.straight`.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Sequence
 
 from qsanc.syntax.lexer import Token
 from qsanc.syntax.tables import END, Tables, words
 
-Action = Callable[..., object]
-
+CLOSING = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 NESTING = words(
     "binary unary compare approx range index attribute call paren list_of comprehension for_loop branch repeat"
 )
@@ -16,24 +17,15 @@ NESTING = words(
 
 
 class Machine:
-    """One parse in progress.
+    """One parse in progress. `deepest` is the deepest nesting reduced so far."""
 
-    `actions[rule]` makes the value of a rule from its first and last offset and the values it picks. Without actions
-    (after a first error) the machine only recognises. `deepest` is the deepest nesting reduced so far.
-    """
-
-    def __init__(self, tables: Tables, start: str, actions: Sequence[Action | None]) -> None:
+    def __init__(self, tables: Tables, start: str) -> None:
         self._rows = tables.rows
         self._rules = tables.rules
         self._final = tables.finals[start]
-        self.actions: Sequence[Action | None] | None = actions
         self.states = [tables.entries[start]]
-        self.values: list[object] = []
-        self.starts: list[int] = []
-        self.ends: list[int] = []
         self.levels: list[int] = []
         self.firsts: list[int] = []
-        self.result: object = None
         self.deepest = 0
 
     @property
@@ -67,73 +59,35 @@ class Machine:
         while True:
             action = self._rows[self.states[-1]][token.type]
             if action >= 0:
-                self.push(action, token if self.actions is not None else None, token.start, token.end, 0, index)
+                self.push(action, 0, index)
                 return False
-            self._reduce(-1 - action, index, token.start)
+            self._reduce(-1 - action, index)
             if token.type == END and self.states[-1] == self._final:
-                self.result = self.values[-1]
                 return True
 
-    def settle(self, index: int, place: int) -> None:
+    def settle(self, index: int) -> None:
         """Do the reductions that are due whatever follows."""
         while len(actions := set(self.row.values())) == 1 and (action := actions.pop()) < 0:
-            self._reduce(-1 - action, index, place)
+            self._reduce(-1 - action, index)
 
-    def push(self, state: int, value: object, start: int, end: int, level: int, first: int) -> None:
+    def push(self, state: int, level: int, first: int) -> None:
         self.states.append(state)
-        self.values.append(value)
-        self.starts.append(start)
-        self.ends.append(end)
         self.levels.append(level)
         self.firsts.append(first)
 
     def cut(self, height: int) -> None:
         """Forget everything above the lowest `height` states."""
-        del self.states[height:]
-        for stack in (self.values, self.starts, self.ends, self.levels, self.firsts):
-            del stack[height - 1 :]
+        del self.states[height:], self.levels[height - 1 :], self.firsts[height - 1 :]
 
-    def _reduce(self, number: int, index: int, place: int) -> None:
+    def _reduce(self, number: int, index: int) -> None:
         rule = self._rules[number]
         size = rule.size
-        if size == 1 and rule.action is None and not rule.is_list:
-            self.states[-1] = self._rows[self.states[-2]][rule.origin]
-            return
         if size == 0:
-            value: object = []
-            if self.actions is not None and (action := self.actions[number]) is not None:
-                value = action(place, place, *([None] * len(rule.picks)))
-            self.push(self._rows[self.states[-1]][rule.origin], value, place, place, 0, index)
+            self.push(self._rows[self.states[-1]][rule.origin], 0, index)
             return
-        value = None
-        if self.actions is not None:
-            value = self._value(number, self.values[-size:], self.starts[-size], self.ends[-1])
-        level = max(self.levels[-size:])
+        level, first = max(self.levels[-size:]), self.firsts[-size]
         if rule.action in NESTING:
             level += 1
             self.deepest = max(self.deepest, level)
-        start, end, first = self.starts[-size], self.ends[-1], self.firsts[-size]
         self.cut(len(self.states) - size)
-        self.push(self._rows[self.states[-1]][rule.origin], value, start, end, level, first)
-
-    def _value(self, number: int, values: list[object], start: int, end: int) -> object:
-        rule = self._rules[number]
-        assert self.actions is not None
-        action = self.actions[number]
-        if action is None and not rule.is_list:
-            (place,) = rule.picks
-            return None if place is None else values[place]
-        if rule.is_list and rule.splices == (0,) and rule.picks[0] == 0:
-            joined = values[0]
-            assert isinstance(joined, list)
-            joined.extend(values[place] for place in rule.picks[1:] if place is not None)
-            return joined
-        picked: list[object] = []
-        for place in rule.picks:
-            if place is not None and place in rule.splices:
-                inner = values[place]
-                assert isinstance(inner, list)
-                picked.extend(inner)
-            else:
-                picked.append(None if place is None else values[place])
-        return picked if action is None else action(start, end, *picked)
+        self.push(self._rows[self.states[-1]][rule.origin], level, first)

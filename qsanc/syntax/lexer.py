@@ -20,6 +20,9 @@ RESERVED = "RESERVED"
 
 LARGEST_INTEGER = 2**63 - 1
 
+_ORDINARY = 18
+"""A number of no more characters, without an exponent, is finite and less than the largest integer."""
+
 
 class Token(NamedTuple):
     """The characters `start` to `end` (half open) of the text, and the terminal they are."""
@@ -44,7 +47,7 @@ class Lexed:
 
 def lex(source: Source) -> Lexed:
     """The tokens of a text. Never fails: whatever is wrong stands in `diagnostics`."""
-    match = _pattern().match
+    pattern, literals = _pattern(), tables().literals
     keywords, ignored = tables().keywords, tables().ignored
     text = source.text
     tokens: list[Token] = []
@@ -55,43 +58,48 @@ def lex(source: Source) -> Lexed:
     cut_short = False
     at = 0
     while at < len(text):
-        found = match(text, at)
-        if found is None and (reserved := _WORD.match(text, at)):
-            tokens.append(Token(RESERVED, reserved.group(), at, reserved.end()))
-            at = reserved.end()
-            continue
-        if found is None:
-            start = tokens[-1].start if _is_inside_word(tokens, at) else at
-            token, diagnostic = _foreign(source, start, at)
-            if start < at:
-                tokens.pop()
-            diagnostics.append(diagnostic)
-            cut_short = cut_short or text.startswith("/*", at)
-            at = token.end
-            if token.type not in ignored:
-                tokens.append(token)
-            continue
-        kind, word, end = found.lastgroup or "", found.group(), found.end()
-        if kind in ignored:
-            if kind != "WS":
-                comment = _comment(source, at, word)
+        for found in pattern.finditer(text, at) if pattern.match(text, at) else ():
+            start, end = found.span()
+            if start != at:
+                break
+            at = end
+            kind, word = found.lastgroup or "", found.group()
+            if kind == "WS":
+                continue
+            if kind in ignored:
+                comment = _comment(source, start, word)
                 comments.append(comment)
                 if comment.own_line and is_doc(comment.text):
                     doc.append(comment.text[3:].removeprefix(" "))
-        else:
-            if kind == "NAME":
+                continue
+            if kind == "PUNCTUATION":
+                kind = literals[word]
+            elif kind == "NAME":
                 kind = keywords.get(word, kind)
-            elif kind == "PUNCTUATION":
-                kind = tables().literals[word]
             elif kind in {"NUMBER", "QUANTITY"}:
-                diagnostics.extend(_size_of_number(source, kind, word, at))
+                if len(word) > _ORDINARY or "e" in word or "E" in word:
+                    diagnostics.extend(_size_of_number(source, kind, word, start))
             elif kind == "STRING":
-                diagnostics.extend(_escapes(source, word, at))
+                diagnostics.extend(_escapes(source, word, start))
             if doc:
-                docs[at] = "\n".join(doc)
+                docs[start] = "\n".join(doc)
                 doc = []
-            tokens.append(Token(kind, word, at, end))
-        at = end
+            tokens.append(Token(kind, word, start, end))
+        if at == len(text):
+            break
+        if reserved := _WORD.match(text, at):
+            tokens.append(Token(RESERVED, reserved.group(), at, reserved.end()))
+            at = reserved.end()
+            continue
+        start = tokens[-1].start if _is_inside_word(tokens, at) else at
+        token, diagnostic = _foreign(source, start, at)
+        if start < at:
+            tokens.pop()
+        diagnostics.append(diagnostic)
+        cut_short = cut_short or text.startswith("/*", at)
+        at = token.end
+        if token.type not in ignored:
+            tokens.append(token)
     tokens.append(Token(END, "", len(text), len(text)))
     return Lexed(tuple(tokens), tuple(comments), docs, tuple(diagnostics), cut_short)
 

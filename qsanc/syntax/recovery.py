@@ -1,4 +1,6 @@
-"""The parse itself: tokens through the machine, and how it goes on after a mistake so that the next one is found too.
+"""The parse itself, and how it goes on after a mistake so that the next one is found too.
+
+A text that seems to be without mistakes is read by `straight`. If it is not, its tokens go through the machine.
 
 After a mistake three things are tried in turn: a token that was plainly forgotten or misused (a `;`, a `}`, a keyword
 as a name) is put in; else the argument in which the mistake stands is skipped, up to the next comma or its bracket;
@@ -14,8 +16,9 @@ from typing import NamedTuple
 from qsanc.diagnostics.model import Diagnostic
 from qsanc.source import Source
 from qsanc.syntax import errors, habits
-from qsanc.syntax.automaton import Action, Machine
+from qsanc.syntax.automaton import CLOSING, Machine
 from qsanc.syntax.lexer import RESERVED, Lexed, Token
+from qsanc.syntax.straight import Action, straight
 from qsanc.syntax.tables import END, tables, words
 
 DEEPEST = 200
@@ -30,7 +33,6 @@ ITEM_WORDS = words("IMPORT FROM CONST ANSATZ CIRCUIT ATTENTION NOISE MODEL PROPE
 PART_WORDS = words(
     "SIZE HYPER LET FOR IF REQUIRE RETURN ENCODE MASK SCORE NORMALIZE DATA PARAMS FLOW LOSS TRAIN REPEAT ASSUME ASSERT"
 )
-CLOSING = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 HEADERS = {
     "ANSATZ": "ANSATZ NAME ON NAME COLON QUBIT",
     "CIRCUIT": "CIRCUIT NAME ON NAME COLON QUBIT ARROW REAL",
@@ -67,21 +69,24 @@ class Parser:
         self.source = source
         self.tokens = lexed.tokens
         self.diagnostics = list(lexed.diagnostics)
-        self.machine = Machine(tables(), start, actions)
+        self.machine = Machine(tables(), start)
         self.brackets: list[Bracket] = []
-        self._whole_file = start == "start"
+        self._start = start
+        self._actions = actions
         self._cut_short = lexed.cut_short
         self._resumed = -1
         self._failed = -1
         self._broken = {d.span.start for d in lexed.diagnostics if d.span}
         self._habits = habits.in_tokens(source, lexed.tokens)
         self.diagnostics.extend(self._habits.values())
-        if self.diagnostics:
-            self.machine.actions = None
 
     def run(self) -> object:
         """The value of the start rule; None where there are diagnostics."""
-        index = self._header() if self._whole_file else 0
+        index = self._header() if self._start == "start" else 0
+        if not self.diagnostics:
+            tree = straight(tables(), self.tokens, self._start, self._actions, DEEPEST)
+            if tree is not None:
+                return tree
         while index < len(self.tokens) and len(self.diagnostics) < MOST_DIAGNOSTICS:
             token = self.tokens[index]
             if not self.machine.accepts(token.type):
@@ -91,7 +96,7 @@ class Parser:
             if self._too_deep(token) or done:
                 break
             index += 1
-        return self.machine.result
+        return None
 
     # ---- one token -----------------------------------------------------------------------------------------------
 
@@ -110,7 +115,6 @@ class Parser:
 
     def _report(self, diagnostic: Diagnostic) -> None:
         self.diagnostics.append(diagnostic)
-        self.machine.actions = None
 
     def _too_deep(self, token: Token) -> bool:
         if len(self.brackets) > DEEPEST or self.machine.deepest > DEEPEST:
@@ -134,7 +138,7 @@ class Parser:
     def _recover(self, index: int) -> int:
         """Report the token that does not fit, unless it only follows from the last report, and say where to go on."""
         token, machine = self.tokens[index], self.machine
-        machine.settle(index, token.start)
+        machine.settle(index)
         if self._cut_short and token.type == END:
             return len(self.tokens)
         begin = self._statement(index)
@@ -280,8 +284,7 @@ class Parser:
     def _settle(self, height: int, symbol: str, place: int) -> None:
         machine = self.machine
         machine.cut(height)
-        start = machine.ends[-1] if machine.ends else 0
-        machine.push(tables().rows[machine.states[-1]][symbol], None, start, self.tokens[place].start, 0, place)
+        machine.push(tables().rows[machine.states[-1]][symbol], 0, place)
         self.brackets = [b for b in self.brackets if b.height <= height]
 
     def _enter_block(self, place: int, begin: int) -> int:
