@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from test_conformance import BACKENDS, lowered, named
 
 from qsanc.ir.circuit import Angle, CircuitModule, Expectation, Gate, Observable, Pauli, Segment
-from qsanc.target import Bindings, Context, Request
+from qsanc.target import Bindings, Context, Request, Shifts
 
 Z0, Z1 = (Observable(((1.0, Pauli(((wire, "Z"),))),)) for wire in (0, 1))
 MODULE = CircuitModule(
@@ -37,3 +37,22 @@ def test_an_execution_forgets_the_one_before(name: str, asked: list[tuple[float,
         found = executable.collect(executable.submit(request, Context())).estimates
         for estimate, expected in zip(found, (np.cos(a), np.cos(a) * np.cos(rows), np.cos(a)), strict=True):
             assert estimate.value == pytest.approx(np.broadcast_to(expected, len(rows)), abs=1e-10)
+
+
+@named(exact=True)
+@settings(max_examples=30)
+@given(asked=st.lists(ANGLES, min_size=2, max_size=3), rows=st.lists(ANGLES, min_size=2, max_size=3), delta=ANGLES)
+def test_an_execution_at_shifts_forgets_the_one_before(
+    name: str, asked: list[float], rows: list[float], delta: float
+) -> None:
+    """At as many shifts: it is this number that decides what may be kept."""
+    executable = lowered(BACKENDS[name], MODULE, None)
+    row, site = (table.ravel() for table in np.meshgrid(np.arange(len(rows)), np.arange(2)))
+    shifts = Shifts(row, site, np.full(len(row), delta), np.zeros_like(row))
+    for a in asked:
+        request = Request(Bindings(np.array([a]), np.array(rows)[:, None]), (0, 1, 2), shifts=shifts)
+        found = executable.collect(executable.submit(request, Context())).estimates
+        before = np.cos(a + delta * (site == 0))
+        turned = np.cos(np.array(rows)[row] + delta * (site == 1))
+        for estimate, expected in zip(found, (before, before * turned, before), strict=True):
+            assert estimate.value == pytest.approx(expected, abs=1e-10)
