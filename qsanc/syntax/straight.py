@@ -92,12 +92,11 @@ def straight(
                     values[first] = make(starts[first], stop, values[first:])
                 if size > 1:
                     del stack[first + 1 :], values[first + 1 :], starts[first + 1 :]
-                if nests or levels:
+                if nests or (levels and levels[-1][0] >= len(values)):
                     level = _level(levels, len(values)) + nests
                     if level > deepest:
                         return None
-                    if level:
-                        levels.append((len(values), level))
+                    levels.append((len(values), level))
             below = stack[-1]
             state = rows[below][origin]
             if state == final and kind == END:
