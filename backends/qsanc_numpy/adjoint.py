@@ -10,7 +10,7 @@ cotangent. What all rows share is swept once, after all chunks of rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -43,14 +43,20 @@ class Adjoint:
         self._by_site = np.zeros(len(self._plan.homes))
 
     def add(
-        self, run: Run, states: Mapping[int, Numbers], costates: Mapping[int, Numbers], observed: Mapping[int, Floats]
+        self,
+        run: Run,
+        states: Mapping[int, Numbers],
+        costates: Sequence[tuple[int, Numbers]],
+        observed: Mapping[int, Floats],
     ) -> Floats:
         """Derivatives by the angles with item slots, float64[item site, row], of one chunk.
 
-        `costates` gives d/d conj(state) of the scalar at nodes, `observed` the cotangents float64[result, column] of
-        the results of groups.
+        `costates` are parts of d/d conj(state) of the scalar, each with its node, `observed` the cotangents
+        float64[result, column] of the results of groups.
         """
-        pending = dict(costates)
+        pending: dict[int, Numbers] = {}
+        for number, costate in costates:
+            _accumulate(pending, number, costate)
         for number, cotangents in observed.items():
             before = self._plan.groups[number].parent
             _accumulate(pending, before, self._observe(number, cotangents, states[before]))

@@ -366,6 +366,9 @@ class CompiledRun:
     def numbers(self, state: Split) -> Numbers:
         return state.numbers
 
+    def forgotten(self, states: Mapping[int, Split]) -> Mapping[int, Split]:
+        return states
+
     def read(self, readout: Readout, state: Split, wanted: frozenset[int]) -> dict[int, Numbers]:
         terms = self.shared.compiled.terms.get(readout.numbers)
         if terms is None:
@@ -418,13 +421,13 @@ class CompiledAdjoint:
         self,
         run: CompiledRun,
         states: Mapping[int, Split],
-        costates: Mapping[int, Split | Numbers],
+        costates: Sequence[tuple[int, Split | Numbers]],
         observed: Mapping[int, Floats],
     ) -> Floats:
         """Derivatives by the angles with item slots, float64[item site, row], of one chunk."""
         by_item = np.zeros((len(self._plan.item_sites), run.rows))
         pending: dict[int, Floats] = {}
-        for number, costate in costates.items():
+        for number, costate in costates:
             both = costate.both if isinstance(costate, Split) else Split.of(costate).both
             _accumulate(pending, number, both, states[number])
         for number, bars in observed.items():

@@ -7,7 +7,7 @@ Sweep     the reverse sweep over all chunks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -41,17 +41,23 @@ class Rows(Protocol):
         """d/d conj(state) of the sum over results of <cotangent, value>."""
         ...
 
+    def forgotten(self, states: Mapping[int, Kept]) -> Mapping[int, Kept]:
+        """The same states, found again when they are asked for, where the engine can do that."""
+        ...
+
     def numbers(self, state: Kept) -> Numbers:
         """States as one array."""
         ...
 
 
 class Sweep(Protocol):
-    def add(self, run: Any, states: Any, costates: Mapping[int, Numbers], observed: Mapping[int, Floats]) -> Floats:
+    def add(
+        self, run: Any, states: Any, costates: Sequence[tuple[int, Kept]], observed: Mapping[int, Floats]
+    ) -> Floats:
         """Derivatives by the angles with item slots, float64[item site, row], of one chunk.
 
-        `costates` gives d/d conj(state) of the scalar at nodes, `observed` the cotangents float64[result, column] of
-        the results of groups.
+        `costates` are parts of d/d conj(state) of the scalar, each with its node, `observed` the cotangents
+        float64[result, column] of the results of groups.
         """
         ...
 

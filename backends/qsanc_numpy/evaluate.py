@@ -33,8 +33,13 @@ _ROW_AMPLITUDES = 1 << 16
 _SHIFT_AMPLITUDES = 1 << 17
 """Shifted columns likewise."""
 
+_KEPT_AMPLITUDES = 1 << 22
+"""States of several rows are kept for the way back up to this size (64 MB); beyond, they are found again."""
 _COMPILED_COLUMNS = 4
 """From so many columns on, kernels for small registers are ahead of columns one by one (measured at 11, 12 wires)."""
+
+Costates = list[tuple[int, Kept]]
+"""Parts of d/d conj(state), each with its node: segments can end alike."""
 
 Values = dict[int, Floats | Complex]
 """By result, [row | pair | shift, ...]."""
@@ -168,6 +173,8 @@ class Lowered:
                 else:
                     states = self._states(run, wanted)
                     parts.append(self._overlap_values(run, states, wanted, pairs))
+                if bindings.rows > 1 and bindings.rows << self.plan.wires > _KEPT_AMPLITUDES:
+                    states = run.forgotten(states)
                 passes.append(_Pass(rows, run, states))
         values = _joined(parts) if parts else self._nothing(wanted)
         return values, Reverse(self, bindings, pairs, engine, shared, reading, tuple(passes))
@@ -400,8 +407,8 @@ class Reverse:
                 items[one.rows] = plan.items.transpose(by_item, items.shape[1]).T
         return Gradient(plan.shared.transpose(adjoint.finish(), len(self.bindings.shared)), items)
 
-    def _costates(self, one: _Pass, cotangents: Mapping[int, Floats]) -> tuple[dict[int, Numbers], dict[int, Floats]]:
-        """By node and by group."""
+    def _costates(self, one: _Pass, cotangents: Mapping[int, Floats]) -> tuple[Costates, dict[int, Floats]]:
+        """With their nodes, and by group."""
         if self.pairs is not None:
             return self._overlap_costates(one, cotangents, self.pairs), {}
         observed: dict[int, Floats] = {}
@@ -413,7 +420,7 @@ class Reverse:
                     if k in cotangents:
                         stacked[at] = cotangents[k][one.rows]
                 observed[number] = stacked
-        costates: dict[int, Numbers] = {}
+        costates: Costates = []
         for segment in self.reading.segments:
             readout, end = self.lowered.readouts[segment], self.lowered.plan.ends[segment]
             mine = {k: cotangents[k][one.rows] for k in readout.numbers if k in cotangents}
@@ -421,19 +428,18 @@ class Reverse:
                 mine = {k: value.sum(axis=0, keepdims=True) for k, value in mine.items()}
             costate = one.run.read_back(readout, one.states[end], mine) if mine else None
             if costate is not None:
-                costates[end] = costates[end] + costate if end in costates else costate
+                costates.append((end, costate))
         return costates, observed
 
-    def _overlap_costates(self, one: _Pass, cotangents: Mapping[int, Floats], pairs: Ints) -> dict[int, Numbers]:
-        costates: dict[int, Numbers] = {}
+    def _overlap_costates(self, one: _Pass, cotangents: Mapping[int, Floats], pairs: Ints) -> Costates:
+        costates: Costates = []
         for k, cotangent in cotangents.items():
             overlap = self.lowered.overlaps[k]
             ends = (self.lowered.plan.ends[overlap.left], self.lowered.plan.ends[overlap.right])
             states = (one.run.numbers(one.states[ends[0]]), one.run.numbers(one.states[ends[1]]))
             features = (overlap.features(states[0]), overlap.features(states[1]))
             both = overlap.adjoint(states, features, self.lowered.column_pairs(overlap, pairs), cotangent)
-            for end, costate in zip(ends, both, strict=True):
-                costates[end] = costates[end] + costate if end in costates else costate
+            costates += zip(ends, both, strict=True)
         return costates
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 
@@ -101,8 +102,10 @@ class NumpyExecutable:
         return Results(tuple(Estimate(values[k]) for k in request.results))
 
     def _answer(self, request: Request, values: Values, reverse: Pullback) -> tuple[Results, Pullback]:
+        lock = Lock()
+
         def pullback(cotangents: Mapping[int, Floats]) -> Gradient:
-            with self._threads.one():
+            with lock, self._threads.one():
                 return reverse(cotangents)
 
         return Results(tuple(Estimate(values[k]) for k in request.results)), pullback

@@ -149,6 +149,9 @@ class Run:
     def numbers(self, state: Numbers) -> Numbers:
         return state
 
+    def forgotten(self, states: Mapping[int, Numbers]) -> Mapping[int, Numbers]:
+        return states
+
     def forward(self, node: int, state: Numbers) -> Numbers:
         if self.shared.as_matrix(node):
             return matmul(self.shared.unitary(node), state)

@@ -13,6 +13,8 @@ from qsanc_numpy.paulis import TABLE_WIRES, split
 
 _BYTES = 16
 _SINGLE_BYTES = 8
+_FIXED = 16 << 20
+"""Tables, and blocks that are worked on."""
 _WORKING_STATES = 3
 """While a gate runs: the state, what becomes of it, and a product of half a state; measuring needs no more."""
 
@@ -33,7 +35,7 @@ def needed_for_gradient(module: CircuitModule, *, single: bool = False) -> int:
     for result in module.results:
         read |= {result.left, result.right} if isinstance(result, Overlap) else {result.segment}
     state = (_SINGLE_BYTES if single else _BYTES) << module.wires
-    return max(needed(module, single=single), (max(len(read), 1) + 3) * state)
+    return max(needed(module, single=single), (max(len(read), 1) + 3) * state + _FIXED)
 
 
 def _signs(observable: Observable) -> int:

@@ -147,7 +147,7 @@ class _Writer:
                 native.ENTRY: entry,
                 native.REAL: int(kind.real),
                 native.SHARED: int(table is shared),
-                native.FLIPS: sum(1 << x for x in block.flips),
+                native.FLIPS: sum(1 << x for x in {a ^ b for a in block.flips for b in block.flips}),
             },
             table,
             number,

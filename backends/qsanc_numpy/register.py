@@ -192,6 +192,9 @@ class RegisterRun:
         found = np.stack(state, axis=1)
         return found.astype(np.result_type(found, np.float64), copy=False)
 
+    def forgotten(self, states: Mapping[int, Columns]) -> Mapping[int, Columns]:
+        return _States(self)
+
     def observe(self, group: int, state: Columns) -> Floats:
         raise AssertionError("large registers have no dense observables")
 
@@ -268,13 +271,13 @@ class RegisterSweep:
         self,
         run: RegisterRun,
         states: MutableMapping[int, Columns],
-        costates: Mapping[int, Columns | Numbers],
+        costates: Sequence[tuple[int, Columns | Numbers]],
         observed: Mapping[int, Floats],
     ) -> Floats:
         assert not observed
         by_item = np.zeros((len(self._plan.item_sites), run.rows))
         pending: dict[int, Columns] = {}
-        for number, costate in costates.items():
+        for number, costate in costates:
             _accumulate(pending, number, costate if isinstance(costate, list) else list(costate.T))
         kets: dict[int, Columns] = {}
         for number in reversed(range(ROOT + 1, len(self._plan.nodes))):

@@ -104,12 +104,22 @@ circuit @tree wires 12
 def test_a_gradient_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beforehand, with the number: a forward pass needs less."""
     executable = NumpyBackend().lower(read_module(TREE))
-    monkeypatch.setattr("qsanc_numpy.executable.available", lambda: 5 * 16 * 2**12)
+    monkeypatch.setattr("qsanc_numpy.executable.available", lambda: 16 << 20)
     with pytest.raises(QsanError) as raised:
         executable.vjp(Request(Bindings(np.zeros(3), np.zeros((1, 2))), (0, 1)), Context())
     (found,) = raised.value.diagnostics
     assert found.code == "QS307"
     assert "12 qubits need" in found.title
+
+
+def test_states_of_many_rows_are_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory of a gradient does not grow with the rows."""
+    lowered = Lowered.of(read_module(TREE))
+    rng = np.random.default_rng(4)
+    request = Request(Bindings(rng.normal(size=3), rng.normal(size=(5, 2))), (0, 1, 2))
+    kept = gradient(lowered, request, large_engine(lowered))
+    monkeypatch.setattr("qsanc_numpy.evaluate._KEPT_AMPLITUDES", 0)
+    np.testing.assert_allclose(gradient(lowered, request, large_engine(lowered)), kept, atol=1e-12)
 
 
 @pytest.mark.parametrize("mode", ["off", "on"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -13,16 +14,19 @@ from test_numpy_plan import Gates, Observables, OneMatrix
 
 from qsanc.fast import Tier
 from qsanc.fast.tier import Kernels
+from qsanc.grad.shift import gradient as by_shifts
 from qsanc.ir.circuit import CircuitModule
 from qsanc.ir.text import read_module
-from qsanc.target import Bindings, Request
+from qsanc.target import Bindings, Context, Request
 from qsanc.testing.strategies import bindings, circuits
 from qsanc_numpy import native
+from qsanc_numpy.backend import NumpyBackend
 from qsanc_numpy.compiled import COSTS, CompiledAdjoint, CompiledPlan, CompiledRun, CompiledShared
 from qsanc_numpy.costs import CostModel
 from qsanc_numpy.engine import Engine
 from qsanc_numpy.evaluate import Lowered
 from qsanc_numpy.program import compilable
+from qsanc_numpy.register import RegisterPlan
 
 WAYS = {"as it costs": COSTS, "gates": Gates(), "matrices": OneMatrix(), "observables": Observables()}
 
@@ -155,3 +159,65 @@ def _module() -> CircuitModule:
 
     text = ATTENTION.replace("    ccx 0, 1, 2\n", "").replace("  r2 = state value\n", "")
     return read_module(text)
+
+
+TWO_ENDS = """
+circuit @ends wires 2
+  shared t
+  items x
+  segment a
+    ry(s0) 0
+    ry(s1) 1
+    cx 0, 1
+  segment b after a
+  r0 = expectation a: Z0
+  r1 = expectation b: X1
+  r2 = probabilities b: 0
+"""
+
+BEHIND_X = """
+circuit @fused wires 2
+  shared t
+  items x
+  segment a
+    h 0
+    h 1
+  segment b after a
+    x 0
+    rz(s0) 0
+    y 1
+    phaseshift(s1) 1
+  r0 = expectation b: X0
+  r1 = expectation b: X1
+  r2 = expectation b: Y1
+"""
+
+
+@pytest.mark.parametrize("text", [TWO_ENDS, BEHIND_X], ids=["segments that end alike", "a diagonal behind x"])
+@pytest.mark.parametrize("kind", ["numpy", "compiled", "large", "single"])
+def test_gradients_are_those_of_shifts(text: str, kind: str, kernels: Kernels) -> None:
+    module = read_module(text)
+    lowered = Lowered.of(module, single=kind == "single")
+    engines = {"numpy": lowered.numpy, "compiled": engine(lowered, kernels, Gates())}
+    chosen = engines.get(kind) or RegisterPlan(lowered.plan, single=kind == "single").engine(None)
+    request = Request(Bindings(np.array([0.3]), np.array([[0.4], [1.1]])), (0, 1, 2))
+    executable = NumpyBackend().lower(module)
+    values, reverse = lowered.values_and_adjoint(request.bindings, request.results, None, chosen)
+    cotangents = {k: np.cos(np.arange(value.size)).reshape(value.shape) for k, value in values.items()}
+    found, exact = reverse(cotangents), by_shifts(executable, request, cotangents, Context())
+    np.testing.assert_allclose(found.shared, exact.shared, atol=1e-5 if kind == "single" else 1e-10)
+    np.testing.assert_allclose(found.items, exact.items, atol=1e-5 if kind == "single" else 1e-10)
+
+
+def test_a_pullback_in_several_threads() -> None:
+    """One after the other: the way back works in memory of its own run."""
+    executable = NumpyBackend().lower(read_module(REAL), tier=Tier("on"))
+    rng = np.random.default_rng(7)
+    bindings = Bindings(rng.normal(size=3), rng.normal(size=(3000, 2)))
+    _, pullback = executable.vjp(Request(bindings, (0, 1)), Context())
+    cotangents = {k: rng.normal(size=3000) for k in (0, 1)}
+    once = pullback(cotangents)
+    with ThreadPoolExecutor(4) as pool:
+        for again in pool.map(lambda _: pullback(cotangents), range(12)):
+            np.testing.assert_array_equal(again.shared, once.shared)
+            np.testing.assert_array_equal(again.items, once.items)
