@@ -55,8 +55,8 @@ class Adjoint:
         float64[result, column] of the results of groups.
         """
         pending: dict[int, Numbers] = {}
-        for number, costate in costates:
-            _accumulate(pending, number, costate)
+        for end, part in costates:
+            _accumulate(pending, end, part)
         for number, cotangents in observed.items():
             before = self._plan.groups[number].parent
             _accumulate(pending, before, self._observe(number, cotangents, states[before]))

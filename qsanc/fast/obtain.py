@@ -38,7 +38,8 @@ def compiled(library: Library, folder: Path | None, say: Say) -> Native:
         return native
     except Unusable as reason:
         missing = isinstance(reason, NotInstalled)
-        help = "pip install 'qsanc[fast]', or use --jit auto" if missing else "use --jit auto or --jit off"
+        help = "pip install 'qsanc[fast]'" if missing else "mend that"
+        help += "; a new run can use --jit auto or --jit off, one that is resumed keeps its mode"
         raise QsanError(
             [Diagnostic("QS813", Severity.ERROR, f"there is no native code: {reason}", help=help)]
         ) from None
