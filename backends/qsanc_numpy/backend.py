@@ -30,7 +30,7 @@ SINGLE = "complex64"
 
 
 class NumpyBackend:
-    """The backend `numpy`; as `numpy:complex64` with states of half the size, for registers that would not fit else.
+    """The backend `numpy`; as `numpy:complex64` states of 11 qubits and more take half the memory.
 
     In complex64 a value is off by at most the sum of the observable's coefficients (in magnitude) times 2^-17 for each
     group of up to four or five wires that acted; what is seen is some 1e-6. Shifts are executed in complex128.

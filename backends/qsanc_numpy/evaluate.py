@@ -67,7 +67,7 @@ class Lowered:
     states: frozenset[int]
     """The results that are states."""
     single: bool
-    """Whether states are kept in single precision."""
+    """Whether states are kept in single precision: on large registers alone."""
     _strategies: dict[int, Strategy] = field(default_factory=dict)
     _kept: dict[Strategy, tuple[Floats, Shared]] = field(default_factory=dict)
 
@@ -88,7 +88,7 @@ class Lowered:
             for segment in {r.segment for r in module.results if not isinstance(r, Overlap)}
         }
         states = frozenset(k for k, result in numbered.items() if isinstance(result, State))
-        return Lowered(module, plan, readouts, overlaps, costs or CostModel(), states, single)
+        return Lowered(module, plan, readouts, overlaps, costs or CostModel(), states, single and register.holds(plan))
 
     def strategy(self, columns: int) -> Strategy:
         """What pays for so many columns in all, executed by NumPy."""
@@ -117,7 +117,7 @@ class Lowered:
     @property
     def large(self) -> bool:
         """Whether the plan is executed as that of a large register: column by column."""
-        return self.single or self.plan.wires >= register.WIRES
+        return register.holds(self.plan)
 
     def text(self) -> str:
         """The plan, for people."""

@@ -15,6 +15,7 @@ _BYTES = 16
 _SINGLE_BYTES = 8
 _FIXED = 16 << 20
 """Tables, and blocks that are worked on."""
+_UNLIMITED = 1 << 62
 _WORKING_STATES = 3
 """While a gate runs: the state, what becomes of it, and a product of half a state; measuring needs no more."""
 
@@ -54,7 +55,35 @@ def keep_pages() -> None:
 
 
 def available() -> int:
-    """Bytes that can be had without swapping: what Linux says is available, else the machine's memory."""
+    """Bytes that can be had without swapping: what Linux says is available, else the machine's memory; less where the
+    process or its group may not have so much."""
+    return min(_of_machine(), _of_process(), _of_group())
+
+
+def _of_process() -> int:
+    """What is left of a limit on the address space (`ulimit -v`)."""
+    try:
+        import resource
+    except ImportError:
+        return _UNLIMITED
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    statm = Path("/proc/self/statm")
+    if limit == resource.RLIM_INFINITY or not statm.exists():
+        return _UNLIMITED
+    return max(0, limit - int(statm.read_text().split()[0]) * resource.getpagesize())
+
+
+def _of_group() -> int:
+    """What is left of the limit of a container (control groups, version 2)."""
+    folder = Path("/sys/fs/cgroup")
+    try:
+        limit, used = ((folder / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        return _UNLIMITED if limit == "max" else max(0, int(limit) - int(used))
+    except (OSError, ValueError):
+        return _UNLIMITED
+
+
+def _of_machine() -> int:
     meminfo = Path("/proc/meminfo")
     if meminfo.exists():
         for line in meminfo.read_text().splitlines():
@@ -62,7 +91,7 @@ def available() -> int:
                 return int(line.split()[1]) * 1024
     if hasattr(os, "sysconf"):
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return 1 << 62
+    return _UNLIMITED
 
 
 def too_large(module: CircuitModule, what: str, need: int, have: int) -> Diagnostic:

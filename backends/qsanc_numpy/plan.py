@@ -290,11 +290,6 @@ class Plan:
     homes: tuple[Home, ...]
 
     @cached_property
-    def group_of(self) -> dict[int, int]:
-        """The group of each tail, by node."""
-        return {tail.node: at for at, group in enumerate(self.groups) for tail in group.tails}
-
-    @cached_property
     def node_of(self) -> Ints:
         """The node of each site."""
         return np.array([home.node for home in self.homes], np.int64)

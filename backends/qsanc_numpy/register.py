@@ -45,6 +45,11 @@ class Stretch:
     trained: frozenset[int]
 
 
+def holds(plan: Plan) -> bool:
+    """Whether a plan is one of a large register."""
+    return plan.wires >= WIRES
+
+
 class RegisterPlan:
     """A plan on a large register. Immutable: safe to use from several threads."""
 

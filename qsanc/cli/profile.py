@@ -65,6 +65,8 @@ def command(
     Steps are taken on one batch, as `qsanc train` does. Their parts are timed one by one and set beside what they count
     in operations and bytes, and beside the most that this machine can do. Parts below 1 % stand together.
     """
+    if picture is not None and picture.suffix.lower() != ".svg":
+        raise click.UsageError(f"--svg writes a file whose name ends in .svg, not {str(picture)!r}")
     if independent_shots and shots is None:
         raise click.UsageError("--independent-shots stands beside --shots")
     module = load(file)
@@ -94,6 +96,8 @@ def command(
     return 0
 
 
+_WIDE = 150
+"""Columns of a terminal from which there is room for all that is known of a part."""
 COLUMNS = ("ms", "share", "Mflop", "MB", "GFlop/s", "GB/s", "of roof", "states")
 
 
@@ -106,16 +110,21 @@ def _show(found: Profile) -> None:
     shown = Table(box=None, pad_edge=False, header_style="bold")
     shown.add_column("", no_wrap=True)
     shown.add_column("source", no_wrap=True)
-    for name in COLUMNS:
-        shown.add_column(name, justify="right", no_wrap=True)
+    console = Console()
+    console = console if console.is_terminal else Console(width=200)
+    names = COLUMNS if console.width >= _WIDE else COLUMNS[:2]
+    for name in names:
+        shown.add_column(name, justify="right", no_wrap=True, min_width=len("100.0 %"))
     for group in groups(found):
         shown.add_row(group.title, "", *_times(found, group.seconds), style="bold")
         for row in group.rows:
-            shown.add_row(f"  {row.name}", row.lines, *_times(found, row.seconds), *_counts(row))
+            counts = _counts(row) if names == COLUMNS else ()
+            shown.add_row(f"  {row.name}", row.lines, *_times(found, row.seconds), *counts)
     shown.add_row("calls and rest", "", *_times(found, found.rest), style="bold")
     shown.add_row("whole step", "", *_times(found, found.seconds), style="bold")
-    console = Console()
-    (console if console.is_terminal else Console(width=200)).print(shown)
+    console.print(shown)
+    if names != COLUMNS:
+        click.echo(f"counts and rates are shown from {_WIDE} columns on")
     _show_machine(found)
 
 

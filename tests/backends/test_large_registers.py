@@ -47,13 +47,13 @@ def test_gradients_are_those_of_small_registers(data: st.DataObject) -> None:
     np.testing.assert_allclose(other, one, atol=1e-10)
 
 
-def gradient(lowered: Lowered, request: Request, engine: Engine) -> np.ndarray:
+def gradient(lowered: Lowered, request: Request, engine: Engine, atol: float = 1e-12) -> np.ndarray:
     """By a way back that is gone twice."""
     values, reverse = lowered.values_and_adjoint(request.bindings, request.results, request.pairs, engine)
     cotangents = {k: np.cos(np.arange(values[k].size)).reshape(values[k].shape) for k in request.results}
     first, second = reverse(cotangents), reverse(cotangents)
-    np.testing.assert_allclose(first.shared, second.shared, atol=1e-5 if lowered.single else 1e-12)
-    np.testing.assert_allclose(first.items, second.items, atol=1e-5 if lowered.single else 1e-12)
+    np.testing.assert_allclose(first.shared, second.shared, atol=atol)
+    np.testing.assert_allclose(first.items, second.items, atol=atol)
     return np.concatenate([first.shared, first.items.ravel()])
 
 
@@ -62,16 +62,25 @@ def gradient(lowered: Lowered, request: Request, engine: Engine) -> np.ndarray:
 def test_single_precision_is_off_by_no_more_than_it_says(data: st.DataObject) -> None:
     module = data.draw(circuits(max_wires=4, max_gates=12, results=KINDS))
     request = data.draw(requests(module, data.draw(bindings(module, max_rows=3)), shifted=False))
-    double, single = Lowered.of(module), Lowered.of(module, single=True)
-    exact = double.values(request.bindings, request.results, request.pairs)
-    found = single.values(request.bindings, request.results, request.pairs, single.engine())
+    lowered = Lowered.of(module)
+    single = RegisterPlan(lowered.plan, single=True).engine(None)
+    exact = lowered.values(request.bindings, request.results, request.pairs)
+    found = lowered.values(request.bindings, request.results, request.pairs, single)
     for k in request.results:
         assert found[k].dtype == np.float64
         result = module.results[k]
         scale = sum(abs(c) for c, _ in result.observable.terms) if isinstance(result, Expectation) else 1.0
         np.testing.assert_allclose(found[k], exact[k], atol=max(scale, 1.0) * 12 * 2.0**-17)
-    one, other = gradient(double, request, double.numpy), gradient(single, request, single.engine())
+    one, other = gradient(lowered, request, lowered.numpy), gradient(lowered, request, single, atol=1e-5)
     np.testing.assert_allclose(other, one, atol=1e-3)
+
+
+def test_single_precision_is_for_large_registers() -> None:
+    for wires, expected_type in ((10, np.complex128), (11, np.complex64)):
+        gates = "".join(f"\n    rx(s0) {w}" for w in range(wires))
+        module = read_module(f"circuit @many wires {wires}\n  shared t\n  segment a{gates}\n  r0 = expectation a: Z0\n")
+        lowered = Lowered.of(module, single=True)
+        assert lowered.single == (expected_type is np.complex64)
 
 
 TREE = """

@@ -197,7 +197,7 @@ circuit @fused wires 2
 @pytest.mark.parametrize("kind", ["numpy", "compiled", "large", "single"])
 def test_gradients_are_those_of_shifts(text: str, kind: str, kernels: Kernels) -> None:
     module = read_module(text)
-    lowered = Lowered.of(module, single=kind == "single")
+    lowered = Lowered.of(module)
     engines = {"numpy": lowered.numpy, "compiled": engine(lowered, kernels, Gates())}
     chosen = engines.get(kind) or RegisterPlan(lowered.plan, single=kind == "single").engine(None)
     request = Request(Bindings(np.array([0.3]), np.array([[0.4], [1.1]])), (0, 1, 2))

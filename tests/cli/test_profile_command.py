@@ -84,7 +84,9 @@ CASES = (
     wrong("independent without shots", "m.qsan --data d.tsv --independent-shots", "--shots", code=2),
     wrong("unknown column", "m.qsan --data d.tsv --column y=x_0", "y"),
     wrong("picture in no folder", "m.qsan --data d.tsv --seconds 0.01 --jit off --svg no/p.svg", "no/p.svg"),
-    wrong("picture is a folder", "m.qsan --data d.tsv --seconds 0.01 --jit off --svg d.dir", "d.dir"),
+    wrong("picture is a folder", "m.qsan --data d.tsv --seconds 0.01 --jit off --svg d.svg", "d.svg"),
+    wrong("picture is the data", "m.qsan --data d.tsv --svg d.tsv", ".svg", "d.tsv", code=2),
+    wrong("picture has no name", "m.qsan --data d.tsv --svg .", ".svg", code=2),
 )
 
 
@@ -93,7 +95,7 @@ def test_wrong_input_is_told(
     case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    os.mkdir("d.dir")
+    os.mkdir("d.svg")
     for name, content in case.files.items():
         Path(name).write_text(str(content), encoding="utf-8")
     code = main(shlex.split(case.arguments))
