@@ -62,7 +62,8 @@ def lengths_from(lengths: Table, dims: Table, space: int, record: int, first: in
 BLOCK = 256
 """Numbers whose exponentials are taken at once."""
 LOWEST, HIGHEST = -750.0, 710.0
-LOG_2 = 0.6931471805599453
+LOG_2_HIGH, LOG_2_LOW = 0.6931471803691238, 1.9082149292705877e-10
+"""Their sum is log 2, and the first has 32 digits, so that its multiples are exact."""
 INVERSE_LOG_2 = 1.4426950408889634
 C3, C4, C5, C6 = 1 / 6, 1 / 24, 1 / 120, 1 / 720
 C7, C8, C9, C10 = 1 / 5040, 1 / 40320, 1 / 362880, 1 / 3628800
@@ -110,16 +111,21 @@ def exponential(y: Floats, x: Floats, less: float, bits: Ints, powers: Floats) -
     """y = exp(x - less), to a few units in the last place; `bits` and `powers` are the same 2 `BLOCK` words.
 
     With k = round(x / log 2) and r = x - k log 2, exp x = 2^k exp r, and |r| is so small that a polynomial gives exp r.
-    The power is a product of two that are numbers in all cases, and made from their bits. All of this is done for many
-    numbers at once, which the exponential of the C library is not.
+    log 2 is subtracted in two parts (Cody and Waite), with memory between them: in one sum a compiler that may change
+    the order of sums makes them one again. The power is a product of two that are numbers in all cases, and made from
+    their bits. All of this is done for many numbers at once, which the exponential of the C library is not.
     """
     for first in range(0, x.shape[0], BLOCK):
         some, to = x[first : first + BLOCK], y[first : first + BLOCK]
-        for i in range(some.shape[0]):
+        count = some.shape[0]
+        for i in range(count):
             value = some[i] - less
             inside = min(max(value, LOWEST), HIGHEST) if value == value else 0.0
             k = np.floor(inside * INVERSE_LOG_2 + 0.5)
-            r = inside - k * LOG_2
+            to[i] = inside - k * LOG_2_HIGH if value == value else value
+            bits[i] = np.int32(k)
+        for i in range(count):
+            r = to[i] - np.int32(bits[i]) * LOG_2_LOW
             p = C13
             p = p * r + C12
             p = p * r + C11
@@ -133,9 +139,7 @@ def exponential(y: Floats, x: Floats, less: float, bits: Ints, powers: Floats) -
             p = p * r + C3
             p = p * r + 0.5
             p = p * r + 1.0
-            to[i] = p * r + 1.0 if value == value else value
-            bits[i] = np.int32(k)
-        count = some.shape[0]
+            to[i] = p * r + 1.0
         for i in range(count):
             bits[BLOCK + i] = ((bits[i] - (bits[i] >> 1)) + 1023) << 52
             bits[i] = ((bits[i] >> 1) + 1023) << 52

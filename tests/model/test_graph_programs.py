@@ -5,19 +5,18 @@ The kernel is run as the plain function that it is, and compiled where numba is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from graph_in_both import TIERS, assert_same, tier_named
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from operation_cases import Case, cases
 from small_attention import batch, model
 
-import qsanc.grad.kernels as kernels
 from qsanc.diagnostics import QsanError
-from qsanc.fast import Library, Tier
+from qsanc.fast import Tier
 from qsanc.grad.reverse import evaluate, prepare, value_and_gradient
 from qsanc.grad.rules import BACKWARD, FORWARD
 from qsanc.ir.layout import Layout
@@ -37,21 +36,9 @@ MODELS = {
 }
 
 
-class Plain(Tier):
-    """A tier whose kernels are plain functions: what native code does, in Python."""
-
-    def kernels(self, library: Library) -> Mapping[str, Callable[..., None]]:
-        return {"run": kernels.run, "distinct": kernels.distinct}
-
-
-@pytest.fixture(scope="module", params=["plain", "native"])
+@pytest.fixture(scope="module", params=TIERS)
 def tier(request: pytest.FixtureRequest) -> Tier:
-    if request.param == "plain":
-        return Plain()
-    pytest.importorskip("numba", reason="the extra `fast` is not installed", exc_type=ImportError)
-    native = Tier("on")
-    native.kernels(kernels.LIBRARY)
-    return native
+    return tier_named(request.param)
 
 
 def twice(case: Case) -> Function:
@@ -64,30 +51,6 @@ def twice(case: Case) -> Function:
         first = graph.add(case.name, range(len(inputs)), attributes.items())
         outputs += [(f"y{turn}{place}", first + place) for place in range(len(graph.types) - first)]
     return Function("twice", tuple(inputs), tuple(graph.body), tuple(outputs))
-
-
-def assert_same(
-    function: Function, inputs: Mapping[str, np.ndarray], layout: Layout, tier: Tier, seed: int = 0
-) -> None:
-    """Values alone, and values with gradients for random cotangents."""
-    names = [name for name, _ in function.outputs]
-    wrt = [value.name for value in function.inputs if value.type.kind == "real"]
-    prepared = prepare(function, (), names, wrt=wrt)
-    expected = evaluate(prepared, {}, inputs, layout)
-    found = evaluate(prepared, {}, inputs, layout, tier=tier)
-    rng = np.random.default_rng(seed)
-    bars = {name: rng.normal(size=expected[name].shape) for name in names}
-    options = {"method": "adjoint", "cotangents": bars}
-    _, gradient = value_and_gradient(prepared, {}, inputs, layout, **options)
-    again, same = value_and_gradient(prepared, {}, inputs, layout, **options, tier=tier)
-    for name in names:
-        for other in (found[name], again[name]):
-            assert other.shape == expected[name].shape
-            assert other.dtype == expected[name].dtype
-            np.testing.assert_allclose(other, expected[name], rtol=1e-12, atol=1e-12)
-    for name in wrt:
-        assert same[name].shape == inputs[name].shape
-        np.testing.assert_allclose(same[name], gradient[name], rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("name", sorted(OPS))
