@@ -7,7 +7,10 @@ is forced to disk. A temporary file that a crash leaves behind is overwritten by
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from shutil import rmtree
 
 from qsanc.train import errors
 
@@ -45,6 +48,30 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as failure:
         raise errors.fail(errors.unwritable(str(path), failure.strerror or type(failure).__name__)) from None
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill that becomes `path`, which is missing or empty, when it is whole; until then there is none.
+
+    Raises QsanError where the system refuses.
+    """
+    path = path.absolute()
+    made = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    make_folder(made)
+    try:
+        yield made
+        if path.exists():
+            for entry in made.iterdir():
+                entry.rename(path / entry.name)
+        else:
+            made.rename(path)
+        _sync(path.parent)
+    except OSError as failure:
+        raise errors.fail(errors.unwritable(str(path), failure.strerror or type(failure).__name__)) from None
+    finally:
+        if made.exists():
+            rmtree(made, ignore_errors=True)
 
 
 def read(path: Path) -> bytes:

@@ -54,17 +54,17 @@ class RunFolder:
         _check_free(path)
         if dict(info.files) != hashes(sources):
             raise CompilerBug("the hashes of a run are not those of its source files")
-        atomic.make_folder(path)
-        for name, text in sources.items():
-            file = path / "source" / name
-            atomic.make_folder(file.parent)
-            atomic.write(file, text.encode("utf-8"))
-        atomic.write(path / "model.qsan", sources[info.entry].encode("utf-8"))
-        content = _coding_json(coding)
-        atomic.write(path / "vocabulary.json", content)
-        folder = cls(path, info)
-        folder.note(replace(info, written=(("vocabulary.json", hashlib.sha256(content).hexdigest()),)))
-        return folder
+        with atomic.new_folder(path) as made:
+            for name, text in sources.items():
+                file = made / "source" / name
+                atomic.make_folder(file.parent)
+                atomic.write(file, text.encode("utf-8"))
+            atomic.write(made / "model.qsan", sources[info.entry].encode("utf-8"))
+            content = _coding_json(coding)
+            atomic.write(made / "vocabulary.json", content)
+            info = replace(info, written=(("vocabulary.json", hashlib.sha256(content).hexdigest()),))
+            cls(made, info).note(info)
+        return cls(path, info)
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:

@@ -337,3 +337,24 @@ def test_any_damage_to_any_file_is_read_or_refused(
     file.write_bytes(bytes(content))
     with suppress(QsanError):
         read_all(run)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_run_that_is_stopped_while_it_is_made_leaves_nothing(
+    there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that its folder can be used again; an empty folder may be there before."""
+    path = tmp_path / "run"
+    if there:
+        path.mkdir()
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(RunFolder, "note", stop)
+        RunFolder.create(path, INFO, SOURCES, CODING)
+    assert [entry.name for entry in tmp_path.rglob("*")] == (["run"] if there else [])
+    monkeypatch.chdir(tmp_path)
+    made = RunFolder.create(Path("run"), INFO, SOURCES, CODING)
+    assert RunFolder.open(path).info == made.info
