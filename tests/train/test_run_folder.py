@@ -351,9 +351,10 @@ def test_a_run_that_is_stopped_while_it_is_made_leaves_nothing(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "note", stop)
-        RunFolder.create(path, INFO, SOURCES, CODING)
+        with pytest.raises(KeyboardInterrupt):
+            RunFolder.create(path, INFO, SOURCES, CODING)
     assert [entry.name for entry in tmp_path.rglob("*")] == (["run"] if there else [])
     monkeypatch.chdir(tmp_path)
     made = RunFolder.create(Path("run"), INFO, SOURCES, CODING)
