@@ -7,18 +7,25 @@ them over and over and finds nothing, for a third of the time that a large file 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
-@contextmanager
-def put_off() -> Iterator[None]:
-    """No collection until this is left. Where another put it off, in this thread or one beside it, that stays so."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
+def put_off(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """No collection while the function runs. Where another put it off, in this thread or one beside it, that stays."""
+
+    @wraps(function)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        if not gc.isenabled():
+            return function(*args, **kwargs)
+        gc.disable()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            gc.enable()
+
+    return run

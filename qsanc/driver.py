@@ -68,7 +68,7 @@ def compile_entry(
     return replace(compiled, warnings=(*warnings, *compiled.warnings))
 
 
-@put_off()
+@put_off
 def compile_program(
     program: Program,
     backend: Backend,

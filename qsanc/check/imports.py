@@ -25,7 +25,7 @@ DEEPEST_IMPORTS = 50
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@put_off()
+@put_off
 def load(path: Path, *, texts: Mapping[Path, str] = MappingProxyType({})) -> Module:
     """The checked file at `path` with its imports, which lie below its own folder or in `std`.
 
@@ -36,7 +36,7 @@ def load(path: Path, *, texts: Mapping[Path, str] = MappingProxyType({})) -> Mod
     return loader.finish(loader.file(path, str(path.resolve())))
 
 
-@put_off()
+@put_off
 def load_text(source: Source, root: Path | None) -> Module:
     """The same for a text. Its imports lie below the folder `root`; where that is None, it can import `std` alone."""
     loader = _Loader()

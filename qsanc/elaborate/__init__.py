@@ -37,7 +37,7 @@ def entries(module: Module) -> tuple[str, ...]:
     return tuple(item.name for kind in kinds for item in items if isinstance(item, kind))
 
 
-@put_off()
+@put_off
 def elaborate(
     module: Module,
     *,
