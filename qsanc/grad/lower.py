@@ -96,7 +96,8 @@ class _Lowering:
         self.constant(0.0)
         for number, array in prepared.constants:
             if prepared.types[number].kind == "real":
-                self.home[number] = self._buffer((), max(array.size, 1), numbers=array.reshape(-1))
+                flat = array.reshape(-1) if array.size else np.zeros(1)
+                self.home[number] = self._buffer((), len(flat), numbers=flat)
 
     # buffers
 
