@@ -138,7 +138,11 @@ def _library(module: str, name: str) -> Library:
 
 
 def run() -> None:
-    """The whole life of the process."""
+    """The whole life of the process.
+
+    Whatever goes wrong, in numba or here, is said in the last line on stderr: the process that waits shows it, and goes
+    on in NumPy or ends with QS813.
+    """
     try:
         sys.exit(main())
     except Exception as failure:
