@@ -24,9 +24,11 @@ from qsanc.train.profile.steps import Profile, _watched, profile
 from qsanc.train.profile.summary import groups, lines
 from qsanc.train.profile.svg import svg
 from qsanc.train.profile.watch import Stopwatch, Timed, quiet, typical
-from qsanc.train.tables import read_table
+from qsanc.train.tables import table_of
 from qsanc.train.task import Choices, Grad, Tables, Task, assemble
 
+WATCHED = Path(__file__).with_name("watched.qsan")
+WORDS = ("chef", "bakes", "bread", "student", "tests", "script", "a")
 MACHINE = Machine(((1, 1e10), (2, 2e10)), ((1, ((1 << 14, 2e10), (1 << 20, 4e10), (1 << 26, 1e10))),))
 
 
@@ -34,13 +36,13 @@ def clock(*moments: float) -> Iterator[float]:
     return iter(moments)
 
 
-def task_of(root: Path, name: str, *, grad: Grad = "auto", tier: Tier | None = None) -> Task:
+def task_of(name: str, *, grad: Grad = "auto", tier: Tier | None = None) -> Task:
+    sentences = [" ".join(WORDS[(k + 2 * s) % len(WORDS)] for s in range(2 + k % 3)) for k in range(20)]
     return assemble(
-        load(root / "models" / f"{name}.qsan"),
+        load(WATCHED),
         name,
         registry.load("numpy"),
-        Tables(read_table(root / "models" / "data" / "food_or_computing.tsv")),
-        sizes={"n": 2},
+        Tables(table_of({"tokens": sentences, "label": [k % 2 for k in range(20)]})),
         choices=Choices(batch=4, grad=grad),
         tier=tier or Tier("off"),
     )
@@ -119,10 +121,10 @@ def test_lines_stand_together() -> None:
     assert lines([]) == ""
 
 
-@pytest.mark.parametrize("name", ["qsann", "kernel_attention", "qsann_multihead"])
+@pytest.mark.parametrize("name", ["numbers", "states", "two_heads"])
 @pytest.mark.parametrize("grad", ["adjoint", "parameter_shift"])
-def test_the_watch_changes_no_gradient(name: str, grad: Grad, root: Path) -> None:
-    task = task_of(root, name, grad=grad)
+def test_the_watch_changes_no_gradient(name: str, grad: Grad) -> None:
+    task = task_of(name, grad=grad)
     records = task.parts["train"].slice(0, 3)
     parameters = {key: 0.3 + value for key, value in initial(task.model, 1).items()}
     wrt = trained(task.model)
@@ -141,45 +143,45 @@ def test_the_watch_changes_no_gradient(name: str, grad: Grad, root: Path) -> Non
         assert any(t.part.name.startswith("node 1 ") for t in watch.parts() if t.part.phase == phase)
 
 
-def test_parts_of_a_step(root: Path) -> None:
-    found = profile(task_of(root, "qsann"), seconds=0.01)
+def test_parts_of_a_step() -> None:
+    found = profile(task_of("numbers"), seconds=0.01)
     parts = {(t.section, t.part.phase, t.part.name): t for t in found.parts}
     for phase in ("forward", "backward"):
-        encode = parts["gpqsa", phase, "node 1 (encode)"]
-        assert lines(encode.part.spans) == "qsann.qsan:10,12-13"
+        encode = parts["by_numbers", phase, "node 1 (encode)"]
+        assert lines(encode.part.spans) == "watched.qsan:6-10"
         assert encode.work is not None
         assert encode.work.flops > 0
         attend = next(t for (_, p, name), t in parts.items() if p == phase and name.endswith(" attend"))
         assert attend.section == "model graph, level 1"
-        assert lines(attend.part.spans) == "qsann.qsan:60"
+        assert lines(attend.part.spans) == "watched.qsan:51"
     assert ("trainer", "step", "optimiser") in parts
     assert found.rest + sum(t.seconds for t in found.parts) == pytest.approx(found.seconds)
     assert sum(g.seconds for g in groups(found)) + found.rest == pytest.approx(found.seconds)
     assert (found.records, found.method, found.native) == (4, "adjoint", ())
 
 
-def test_native_steps_have_parts_too(root: Path) -> None:
-    found = profile(task_of(root, "qsann", tier=Tier("on")), seconds=0.01)
+def test_native_steps_have_parts_too() -> None:
+    found = profile(task_of("numbers", tier=Tier("on")), seconds=0.01)
     names = {(t.section, t.part.name.split()[0]) for t in found.parts}
-    assert {("gpqsa", "node"), ("model graph", "graph:"), ("trainer", "optimiser")} <= names
+    assert {("by_numbers", "node"), ("model graph", "graph:"), ("trainer", "optimiser")} <= names
     assert found.native == ("circuits", "graph")
 
 
-def test_perturbation_has_no_way_back(root: Path) -> None:
-    found = profile(task_of(root, "qsann", grad="spsa"), seconds=0.01)
+def test_perturbation_has_no_way_back() -> None:
+    found = profile(task_of("numbers", grad="spsa"), seconds=0.01)
     assert found.method == "spsa"
     assert {t.part.phase for t in found.parts} == {"forward", "step"}
 
 
-def test_a_backend_without_parts_has_one_line(root: Path) -> None:
-    task = assemble(load(root / "models" / "vqe_h2.qsan"), "vqe_h2", FakeBackend(), None, shots=3)
+def test_a_backend_without_parts_has_one_line() -> None:
+    task = assemble(load(WATCHED), "lowest", FakeBackend(), None, shots=3)
     found = profile(task, shots=3, seconds=0.01)
-    mine = [(t.part.phase, t.part.name) for t in found.parts if t.section == "h2_energy"]
+    mine = [(t.part.phase, t.part.name) for t in found.parts if t.section == "energy"]
     assert mine == [("forward", "the whole request"), ("backward", "shift rules"), ("backward", "shifted circuits")]
 
 
-def test_calls_of_one_module_stand_apart(root: Path) -> None:
-    found = profile(task_of(root, "kernel_attention"), seconds=0.01)
+def test_calls_of_one_module_stand_apart() -> None:
+    found = profile(task_of("states"), seconds=0.01)
     sections = {t.section for t in found.parts if t.part.name.startswith("node 1 ")}
     assert len(sections) == 2
     assert {section.split(",")[1] for section in sections} == {" call 1", " call 2"}

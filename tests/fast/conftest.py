@@ -12,6 +12,8 @@ from small_kernels import LIBRARY
 import qsanc
 from qsanc.fast import Tier, cache
 
+CLASSIFIER = Path(__file__).with_name("classifier.qsan")
+
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -35,10 +37,10 @@ def empty(compiled: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def own(compiled: Path, root: Path) -> tuple[Path, ...]:
+def own(compiled: Path) -> tuple[Path, ...]:
     """The builds of qsanc's own libraries that a training uses. They take long, and so lie in the user's own cache."""
     tier = Tier("on")
-    qsanc.load(root / "models" / "vqc.qsan", jit=tier).gradient(np.zeros((4, 2)), [0, 1, 0, 1])
+    qsanc.load(CLASSIFIER, jit=tier).gradient(np.zeros((4, 2)), [0, 1, 0, 1])
     return tuple(cache.file_of(cache.default_folder(), name, key) for name, key in tier.builds().items())
 
 

@@ -32,6 +32,9 @@ from qsanc.train.session import carry_out
 from qsanc.train.tables import table_of
 from qsanc.train.task import Tables, Task, assemble
 
+CLASSIFIER = Path(__file__).with_name("classifier.qsan")
+LOWEST = Path(__file__).with_name("lowest.qsan")
+
 TEXT = """qsan 1.0
 circuit turn(x: real, t: angle[2]) on q: qubit -> real { ry(x + t[0]) q; rx(x * t[1]) q; return expval(Z(q)); }
 model m {
@@ -233,12 +236,12 @@ def test_another_build_in_a_resumed_run_is_said(whole: Path, tmp_path: Path) -> 
     assert said == ["the native code is not that of the run so far: its numbers may differ in their last digits"]
 
 
-def test_both_tiers_train_alike(root: Path) -> None:
+def test_both_tiers_train_alike() -> None:
     """With whatever libraries qsanc itself has."""
     pytest.importorskip("numba")
     found = []
     for mode in ("off", "on"):
-        model = qsanc.load(root / "models" / "vqc.qsan", jit=mode)
+        model = qsanc.load(CLASSIFIER, jit=mode)
         x = np.stack([np.linspace(-1, 1, 40), np.linspace(-1, 1, 40) ** 2], axis=1)
         history = model.fit(x, [int(value > 0.3) for value in x[:, 1]], epochs=2, seed=1)
         found.append((dict(model.params), history.epochs[-1].valid_loss, model.predict_proba(x)))
@@ -250,7 +253,7 @@ def test_both_tiers_train_alike(root: Path) -> None:
 
 def test_a_mode_that_there_is_not() -> None:
     with pytest.raises(QsanError) as caught:
-        qsanc.load("models/vqe_h2.qsan", jit="always")  # type: ignore[arg-type]
+        qsanc.load(LOWEST, jit="always")  # type: ignore[arg-type]
     assert caught.value.diagnostics[0].code == "QS922"
 
 
@@ -277,8 +280,8 @@ def test_a_forked_process_goes_on_with_native_code(folder: Path) -> None:
         assert sent.get() == 0.5
 
 
-def test_the_command_line_records_the_mode(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file, out = str(root / "models" / "vqe_h2.qsan"), tmp_path / "run"
+def test_the_command_line_records_the_mode(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, out = str(LOWEST), tmp_path / "run"
     assert main(["train", file, "--epochs", "1", "--jit", "off", "--out", str(out)]) == 0
     told = json.loads((out / "run.json").read_text())
     assert told["jit"] == {"mode": "off", "ran": [{"step": 0, "tier": "numpy", "builds": {}}]}
@@ -291,11 +294,11 @@ def test_the_command_line_records_the_mode(root: Path, tmp_path: Path, capsys: p
 
 
 def test_the_command_line_tells_of_a_change(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     changes = (Ran(0), Ran(6, (("small", "00"),)))
     monkeypatch.setattr(Compiled, "ran", property(lambda self: changes))
-    assert main(["train", str(root / "models" / "vqe_h2.qsan"), "--epochs", "1", "--jit", "off"]) == 0
+    assert main(["train", str(LOWEST), "--epochs", "1", "--jit", "off"]) == 0
     assert "native code from step 7 on: its numbers agree to 1e-9" in capsys.readouterr().err
 
 
