@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import groupby
 
 import numpy as np
@@ -53,14 +54,22 @@ class _Draft:
     """Each with its site numbers."""
     per_row: bool
     monomial: bool
+    fixed: bool
+    """No gate has an angle."""
+    exponentials: int
+    operands: tuple[int, ...] | None
+    """What every gate acts on, in this order; None where they differ."""
 
-    @property
-    def fixed(self) -> bool:
-        return all(not sites for _, sites in self.gates)
-
-    @property
-    def exponentials(self) -> int:
-        return sum(len(GATES[gate.name].factors) for gate, _ in self.gates)
+    def take(self, new: _Draft) -> None:
+        """The gates of `new` behind these."""
+        self.monomial &= new.monomial
+        self.wires = tuple(sorted({*self.wires, *new.wires})) if self.monomial else new.wires
+        self.gates += new.gates
+        self.per_row |= new.per_row
+        self.fixed &= new.fixed
+        self.exponentials += new.exponentials
+        if self.operands != new.operands:
+            self.operands = None
 
     @property
     def one_qubit(self) -> bool:
@@ -69,12 +78,14 @@ class _Draft:
 
 @dataclass(slots=True)
 class _Met:
-    """What was met so far: kinds by what makes blocks alike, the sites of their places, permutations by gates, and
-    where sites ended up."""
+    """What was met so far: kinds by what makes blocks alike, the sites of their places and what they flip, wirings by
+    wires, permutations by gates, and where sites ended up."""
 
     register: int
     keys: dict[tuple[tuple[str, ...], bool], int] = field(default_factory=dict)
     sites: list[list[tuple[int, ...]]] = field(default_factory=list)
+    flips: list[tuple[int, ...]] = field(default_factory=list)
+    wirings: dict[tuple[int, ...], Wiring] = field(default_factory=dict)
     gathers: dict[tuple[Gate, ...], Gather] = field(default_factory=dict)
     homes: dict[int, Home] = field(default_factory=dict)
 
@@ -83,11 +94,14 @@ class _Met:
         kind = self.keys.setdefault((names, draft.per_row), len(self.keys))
         if kind == len(self.sites):
             self.sites.append([])
+            self.flips.append(_flips(names))
         sites = tuple(gate_sites[index] for gate, gate_sites in draft.gates for index, _ in GATES[gate.name].factors)
         self.sites[kind].append(sites)
         for exponential, site in enumerate(sites):
             self.homes[site] = Home(node, operation, exponential, wire)
-        return Block(Wiring.of(draft.wires, self.register), _flips(names), kind, len(self.sites[kind]) - 1)
+        if draft.wires not in self.wirings:
+            self.wirings[draft.wires] = Wiring.of(draft.wires, self.register)
+        return Block(self.wirings[draft.wires], self.flips[kind], kind, len(self.sites[kind]) - 1)
 
     def gather(self, draft: _Draft) -> Gather:
         gates = tuple(gate for gate, _ in draft.gates)
@@ -156,12 +170,14 @@ def _drafts(module: CircuitModule, segment: Segment, next_site: int) -> tuple[li
             raise CompilerBug(f"{segment.name}: {gate} reached the NumPy backend")
         sites = tuple(range(next_site, next_site + len(gate.angles)))
         next_site += len(gate.angles)
-        fixed = GATES[gate.name].fixed
         draft = _Draft(
             gate.wires,
             [(gate, sites)],
             any(_has_items(module, angle) for angle in gate.angles),
-            fixed is not None and monomial(fixed) and module.wires <= GATHER_WIRES,
+            _is_monomial(gate.name) and module.wires <= GATHER_WIRES,
+            not sites,
+            len(GATES[gate.name].factors),
+            gate.wires,
         )
         if not _absorb(drafts, draft):
             drafts.append(draft)
@@ -171,15 +187,8 @@ def _drafts(module: CircuitModule, segment: Segment, next_site: int) -> tuple[li
 def _absorb(drafts: list[_Draft], new: _Draft) -> bool:
     """Merge `new` into the last draft that it can reach by commuting with drafts on other wires."""
     for draft in reversed(drafts):
-        if draft.monomial and new.monomial:
-            draft.gates += new.gates
-            draft.wires = tuple(sorted({*draft.wires, *new.wires}))
-            return True
-        if _alike(draft, new):
-            draft.wires = new.wires
-            draft.gates += new.gates
-            draft.per_row |= new.per_row
-            draft.monomial = False
+        if (draft.monomial and new.monomial) or _alike(draft, new):
+            draft.take(new)
             return True
         if not set(draft.wires).isdisjoint(new.wires):
             return False
@@ -188,10 +197,17 @@ def _absorb(drafts: list[_Draft], new: _Draft) -> bool:
 
 def _alike(draft: _Draft, new: _Draft) -> bool:
     """Whether both fit in one block: gates on the same one or two wires, of one stage or without angles."""
-    on_same_wires = len(new.wires) <= 2 and all(gate.wires == new.wires for gate, _ in draft.gates)
+    if draft.operands != new.operands or len(new.wires) > 2:
+        return False
     if draft.exponentials + new.exponentials > EXPONENTIALS:
         return False
-    return on_same_wires and (draft.per_row == new.per_row or draft.fixed or new.fixed)
+    return draft.per_row == new.per_row or draft.fixed or new.fixed
+
+
+@cache
+def _is_monomial(name: str) -> bool:
+    fixed = GATES[name].fixed
+    return fixed is not None and monomial(fixed)
 
 
 def _stages(drafts: Sequence[_Draft], per_row: bool, *, at_root: bool) -> list[tuple[Stage, list[_Draft]]]:
@@ -223,9 +239,9 @@ def _node(name: str, parent: int, stage: Stage, drafts: list[_Draft], nodes: Seq
             drafts = [draft for draft in drafts if all(draft is not first for first in firsts.values())]
     for draft in drafts:
         operations.append(met.gather(draft) if draft.monomial else met.block(draft, at, len(operations)))
-    real = nodes[parent].real and all(gate_is_real(gate) for d in drafts for gate, _ in d.gates)
+    real = nodes[parent].real and all(_is_real(gate.name) for d in drafts for gate, _ in d.gates)
     if operations and isinstance(operations[0], Product):
-        real = real and all(gate_is_real(gate) for d in firsts.values() for gate, _ in d.gates)
+        real = real and all(_is_real(gate.name) for d in firsts.values() for gate, _ in d.gates)
     return Node(name, parent, stage, tuple(operations), (), real, nodes[parent].per_row or stage is Stage.ROWS)
 
 
@@ -240,8 +256,10 @@ def _firsts(drafts: Sequence[_Draft]) -> dict[int, _Draft]:
     return firsts
 
 
-def gate_is_real(gate: Gate) -> bool:
-    definition = GATES[gate.name]
+@cache
+def _is_real(name: str) -> bool:
+    """Whether a gate has a real matrix at all values of its angles."""
+    definition = GATES[name]
     if definition.fixed is not None:
         return bool(np.all(definition.fixed.imag == 0))
     return all(bool(np.all(generator.matrix.real == 0)) for _, generator in definition.factors)
@@ -250,7 +268,7 @@ def gate_is_real(gate: Gate) -> bool:
 def _kind(names: tuple[str, ...], per_row: bool, sites: list[tuple[int, ...]]) -> Kind:
     factors = tuple(_factors(names))
     d = 1 << GATES[names[0]].wires
-    real = all(gate_is_real(Gate(name, ())) for name in names)
+    real = all(map(_is_real, names))
     expansion = Expansion.of(factors, d, real=real)
     return Kind(
         names, d, factors, expansion, np.array(sites, np.int64).reshape(len(sites), len(sites[0])), per_row, real
