@@ -13,8 +13,9 @@ import json
 import os
 import stat
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,9 @@ if sys.platform != "win32":
 FORMAT = 1
 KEPT = 8
 """Builds of one library that are kept; of more, the oldest go."""
+ABANDONED = 3600.0
+"""Seconds without a change after which a file that is not whole was left by a build that was killed: writing one takes
+a moment, and another process may be at it."""
 
 
 class Unusable(Exception):
@@ -130,10 +134,20 @@ def write(path: Path, build: Build) -> None:
 
 
 def _forget(folder: Path, library: str) -> None:
-    """Remove the oldest builds of a library, and what a build that was killed left."""
-    found = sorted(folder.glob(f"{library}-*.native"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in (*found[KEPT:], *folder.glob(f".{library}-*.native.*")):
-        path.unlink(missing_ok=True)
+    """Remove the oldest builds of a library, and what builds that were killed left. Other processes do the same."""
+    builds = sorted(folder.glob(f"{library}-*.native"), key=_changed, reverse=True)
+    unfinished = [path for path in folder.glob(f".{library}-*.native.*") if _changed(path) < time.time() - ABANDONED]
+    for path in (*builds[KEPT:], *unfinished):
+        with suppress(OSError):
+            path.unlink()
+
+
+def _changed(path: Path) -> float:
+    """Seconds since 1970; now for what is gone meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return time.time()
 
 
 def _manifest(build: Build) -> bytes:

@@ -276,7 +276,9 @@ def test_a_build_that_is_killed_leaves_no_trace(empty: Path) -> None:
         time.sleep(0.01)
     compiling.send_signal(signal.SIGKILL)
     compiling.communicate()
-    (empty / f".small-{found}.native.123").write_bytes(b"half of it")
+    half = empty / f".small-{found}.native.123"
+    half.write_bytes(b"half of it")
+    os.utime(half, (0, 0))
     assert not cache.is_locked(lock)
     assert works(Tier("on", empty))
     assert sorted(path.suffix for path in empty.iterdir()) == [".lock", ".native"]
@@ -307,3 +309,32 @@ def test_old_builds_go(folder: Path) -> None:
         cache.write(cache.file_of(folder, "small", build.key), build)
         os.utime(cache.file_of(folder, "small", build.key), (number, number))
     assert len(list(folder.glob("*.native"))) <= cache.KEPT + 1
+
+
+def test_what_another_process_is_writing_stays(tmp_path: Path) -> None:
+    """A build of another version may be on its way to the disk while this one comes to its end."""
+    written, left = tmp_path / f".small-{1:032x}.native.123", tmp_path / f".small-{2:032x}.native.124"
+    for path in (written, left):
+        path.write_bytes(b"half of it")
+    minute = time.time() - 60
+    os.utime(written, (minute, minute))
+    os.utime(left, (minute - cache.ABANDONED,) * 2)
+    build = cache.Build("small", f"{3:032x}", (("k", "void()"),), b"code")
+    cache.write(cache.file_of(tmp_path, "small", build.key), build)
+    assert written.exists()
+    assert not left.exists()
+
+
+def test_builds_that_another_process_removes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stat = Path.stat
+
+    def gone(self: Path, **named: bool) -> os.stat_result:
+        if self.name.endswith(f"{1:032x}.native"):
+            self.unlink(missing_ok=True)
+        return stat(self, **named)
+
+    (tmp_path / f"small-{1:032x}.native").write_bytes(b"")
+    monkeypatch.setattr(Path, "stat", gone)
+    build = cache.Build("small", f"{2:032x}", (("k", "void()"),), b"code")
+    cache.write(cache.file_of(tmp_path, "small", build.key), build)
+    assert [path.name for path in tmp_path.iterdir()] == [f"small-{2:032x}.native"]
