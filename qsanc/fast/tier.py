@@ -32,11 +32,13 @@ class Native:
 
 @dataclass(slots=True)
 class _Found:
-    """What a tier has found so far, by library: in use, compiled meanwhile, asked for. Each is set once."""
+    """What a tier has found so far, by library: in use, compiled meanwhile, asked for; and what it has said. Each is
+    set once."""
 
     ready: dict[Library, Native] = field(default_factory=dict)
     arrived: dict[Library, Native] = field(default_factory=dict)
     asked: dict[Library, object] = field(default_factory=dict)
+    said: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,9 @@ class Tier:
             self._found.arrived[library] = native
 
     def _say(self, text: str) -> None:
-        if self.note is not None:
+        """What holds for every library is said once."""
+        token = object()
+        if self.note is not None and self._found.said.setdefault(text, token) is token:
             self.note(text)
 
 

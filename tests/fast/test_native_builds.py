@@ -18,6 +18,7 @@ from small_kernels import LIBRARY
 
 from qsanc.diagnostics import QsanError
 from qsanc.fast import Library, Tier, cache, key, obtain, process
+from qsanc.grad.kernels import LIBRARY as GRAPH
 
 HERE = Path(__file__).parent
 
@@ -117,7 +118,7 @@ def test_code_that_others_could_have_written_is_not_run(folder: Path) -> None:
     folder.chmod(0o770)
     assert "written by others" in refused(Tier("on", folder))
     said: list[str] = []
-    assert Tier("auto", folder, said.append).kernels(LIBRARY) is None
+    assert Tier("auto", folder, said.append).GRAPH) is None
     assert len(said) == 1
     assert "written by others" in said[0]
 
@@ -130,6 +131,8 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, compiled: Path) -> None:
     tier = Tier("auto", folder, said.append)
     assert [tier.kernels(LIBRARY) for _ in range(3)] == [None] * 3
     assert len(said) == 1, "said once"
+    assert tier.kernels(GRAPH) is None
+    assert len(said) == 1, "and not again for each library"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no symbolic links without rights")
@@ -153,9 +156,9 @@ def test_without_numba(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     try:
         assert refused(Tier("on", folder)) == "there is no native code: numba is not installed"
-        assert Tier("auto", folder, said.append).kernels(LIBRARY) is None
+        assert Tier("auto", folder, said.append).GRAPH) is None
         assert not said
-        assert Tier("off", folder).kernels(LIBRARY) is None
+        assert Tier("off", folder).GRAPH) is None
     finally:
         key.versions.cache_clear()
 
@@ -234,7 +237,7 @@ sys.path.insert(0, {str(HERE)!r})
 from pathlib import Path
 from small_kernels import LIBRARY
 from qsanc.fast import Tier
-assert Tier("auto", Path({str(empty)!r})).kernels(LIBRARY) is None
+assert Tier("auto", Path({str(empty)!r})).GRAPH) is None
 """
     subprocess.run([sys.executable, "-c", script], check=True)
     end = time.monotonic() + 60
