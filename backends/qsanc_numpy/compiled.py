@@ -302,18 +302,18 @@ class CompiledShared:
 
     def angles_of(self, group: int) -> Floats:
         """Of the tails of a group, float64[angle, member]."""
-        sites = self.programs.groups[group].own.sites
-        return np.where(sites >= 0, self.base[sites], 0.0)
+        table = self.programs.groups[group].own
+        angles = np.zeros(table.sites.shape)
+        angles[table.places] = self.base[table.sites_there]
+        return angles
 
     def _entries_of(self, table: Table, angles: Floats, work: Work) -> Floats:
         """As `matrices`, with the identity where a member lacks a block."""
         entries = self.matrices(table, angles, work)
-        for block, members in zip(table.blocks, table.present, strict=True):
-            for member in np.flatnonzero(members == 0):
-                d, start = int(block[native.DIMENSION]), int(block[native.OUT])
-                stop = start + d * d * (1 if block[native.IS_REAL] else 2)
-                entries[start:stop, member] = 0.0
-                entries[start : start + d * d : d + 1, member] = 1.0
+        every, ones = table.identities
+        if len(every[0]):
+            entries[every] = 0.0
+            entries[ones] = 1.0
         return entries
 
 
@@ -496,8 +496,7 @@ class CompiledAdjoint:
         small = shared.backward(stretch.steps_of(False), observed.entries, nothing, unitaries, bra, work, rows)
         small = small.reshape(rows, -1, d).sum(axis=2)
         slopes = shared.slopes(stretch.own, shared.angles_of(number), small, False, work)
-        mine = stretch.own.sites >= 0
-        np.add.at(self._by_site, stretch.own.sites[mine], slopes[mine])
+        np.add.at(self._by_site, stretch.own.sites_there, slopes[stretch.own.places])
 
     def _back(self, run: CompiledRun, number: int, states: Mapping[int, Split], bra: Split, by_item: Floats) -> Floats:
         node, stretch, shared = self._plan.nodes[number], self._shared.programs.nodes[number], self._shared

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -20,7 +21,7 @@ _WIRES = 13
 """So do those on larger registers: a block of columns would not stay in the cache."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Table:
     """Blocks whose matrices are computed together: see `native.matrices`.
 
@@ -36,6 +37,30 @@ class Table:
     rows: tuple[int, int]
     present: Ints
     """Whether a block has a member: int64[block, member]."""
+
+    @cached_property
+    def places(self) -> tuple[Ints, Ints]:
+        """The angles and members that have a site: the places of `sites` that are not -1."""
+        angle, member = np.nonzero(self.sites >= 0)
+        return angle, member
+
+    @cached_property
+    def sites_there(self) -> Ints:
+        """The sites at `places`."""
+        return self.sites[self.places]
+
+    @cached_property
+    def identities(self) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
+        """The entries, as (entry, member), of the blocks that a member lacks: all of them, and the diagonal."""
+        every: list[tuple[int, int]] = []
+        ones: list[tuple[int, int]] = []
+        for number, member in zip(*np.nonzero(self.present == 0), strict=True):
+            block = self.blocks[number]
+            d, start = int(block[native.DIMENSION]), int(block[native.OUT])
+            stop = start + d * d * (1 if block[native.IS_REAL] else 2)
+            every += [(entry, int(member)) for entry in range(start, stop)]
+            ones += [(entry, int(member)) for entry in range(start, start + d * d, d + 1)]
+        return _pairs(every), _pairs(ones)
 
     def starts_of(self, real: bool) -> Ints:
         return self.starts[0 if real else 1]
@@ -231,6 +256,11 @@ class _Blocks:
             (rows[0], rows[1]),
             np.array(self._present, np.int64).reshape(-1, self._members),
         )
+
+
+def _pairs(places: list[tuple[int, int]]) -> tuple[Ints, Ints]:
+    both = np.array(places, np.int64).reshape(-1, 2)
+    return np.ascontiguousarray(both[:, 0]), np.ascontiguousarray(both[:, 1])
 
 
 def _flat(matrix: np.ndarray) -> list[float]:

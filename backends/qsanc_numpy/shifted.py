@@ -254,4 +254,5 @@ def _turned(observables: Complex, unitaries: Numbers) -> Numbers:
 
 def _turning(block: Block) -> Block:
     """With the bits that M' M^-1 can flip for the block's matrices M' and M."""
-    return replace(block, flips=tuple(sorted({x ^ y for x in block.flips for y in block.flips})))
+    flips = tuple(sorted({x ^ y for x in block.flips for y in block.flips}))
+    return block if flips == block.flips else replace(block, flips=flips)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -57,16 +58,66 @@ def _gaps(module: CircuitModule, site: Site) -> tuple[float, ...] | None:
     return generators[0].gaps if len(generators) == 1 else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class _Group:
     """Rules (with a side) whose sites the same `results` depend on."""
 
     results: tuple[int, ...]
     rules: tuple[tuple[SiteRule, int], ...]
 
+    @cached_property
+    def terms(self) -> _Terms:
+        """Of all rules, one after the other."""
+        every = [(rule.site, term.delta, side, term.weight) for rule, side in self.rules for term in rule.terms]
+        site, delta, side, weight = zip(*every, strict=True)
+        sizes = [len(rule.terms) for rule, _ in self.rules]
+        return _Terms(
+            np.array(site, np.int64),
+            np.array(delta, np.float64),
+            np.array(side, np.int64),
+            np.array(weight, np.float64),
+            np.cumsum([0, *sizes[:-1]]),
+        )
 
-def _groups(module: CircuitModule, results: Iterable[int]) -> tuple[_Group, ...]:
-    wanted = tuple(results)
+    @cached_property
+    def slots(self) -> tuple[tuple[int, int, float, int], ...]:
+        """(rule, slot, coefficient, side) of each slot in the angle of each rule."""
+        return tuple(
+            (number, slot, coefficient, side)
+            for number, (rule, side) in enumerate(self.rules)
+            for slot, coefficient in rule.angle.terms
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Terms:
+    """Shifts with their weights, [term] each, and the first term of each rule."""
+
+    site: Ints
+    delta: Floats
+    side: Ints
+    weight: Floats
+    starts: Ints
+
+
+class _This:
+    """A module by identity: answers are kept for it alone, since comparing two modules takes longer than the answer."""
+
+    __slots__ = ("module",)
+
+    def __init__(self, module: CircuitModule) -> None:
+        self.module = module
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _This) and self.module is other.module
+
+    def __hash__(self) -> int:
+        return id(self.module)
+
+
+@lru_cache(maxsize=64)
+def _groups(this: _This, wanted: tuple[int, ...]) -> tuple[_Group, ...]:
+    module = this.module
     paths = {(k, side): frozenset(_path(module, k, side)) for k in wanted for side in (0, 1)}
     reached = {
         (segment, side): tuple(k for k in wanted if segment in paths[k, side])
@@ -100,21 +151,20 @@ def gradient(executable: Executable, request: Request, cotangents: Mapping[int, 
     module = executable.module
     nonzero = {k: np.asarray(c, np.float64) for k, c in cotangents.items() if k in request.results and np.any(c)}
     runs = []
-    for group in _groups(module, sorted(nonzero)):
+    for group in _groups(_This(module), tuple(sorted(nonzero))):
         rows = np.flatnonzero(sum(_size(nonzero[k]) for k in group.results))
-        for rules in _parts(group.rules, len(rows)):
-            shifts = _shifts(rules, rows)
-            asked = replace(request, results=group.results, shifts=shifts)
-            runs.append((group.results, rules, rows, executable.submit(asked, context)))
+        for part in _parts(group, len(rows)):
+            asked = replace(request, results=part.results, shifts=_shifts(part.terms, rows))
+            runs.append((part, rows, executable.submit(asked, context)))
     shared = np.zeros_like(request.bindings.shared, np.float64)
     items = np.zeros_like(request.bindings.items, np.float64)
-    for results, rules, rows, handle in runs:
+    for part, rows, handle in runs:
         collected = executable.collect(handle)
-        weighted = np.zeros((len(collected.estimates[0].value) // len(rows), len(rows)))
-        for k, estimate in zip(results, collected.estimates, strict=True):
+        weighted = np.zeros((len(part.terms.site), len(rows)))
+        for k, estimate in zip(part.results, collected.estimates, strict=True):
             values = np.asarray(estimate.value, np.float64).reshape(*weighted.shape, -1)
             weighted += (values * nonzero[k][rows].reshape(len(rows), -1)).sum(axis=-1)
-        _add(shared, items, rules, rows if request.pairs is None else request.pairs[rows], weighted)
+        _add(shared, items, part, rows if request.pairs is None else request.pairs[rows], weighted)
     return Gradient(shared, items)
 
 
@@ -124,44 +174,41 @@ def _size(cotangent: Floats) -> Floats:
     return size
 
 
-def _parts(rules: tuple[tuple[SiteRule, int], ...], rows: int) -> list[tuple[tuple[SiteRule, int], ...]]:
+def _parts(group: _Group, rows: int) -> list[_Group]:
+    """The group, or several with fewer rules each where it comes to too many shifts."""
+    if len(group.terms.site) * rows <= _ENTRIES:
+        return [group]
     parts: list[list[tuple[SiteRule, int]]] = [[]]
     filled = 0
-    for rule in rules:
+    for rule in group.rules:
         size = len(rule[0].terms) * rows
         if parts[-1] and filled + size > _ENTRIES:
             parts.append([])
             filled = 0
         parts[-1].append(rule)
         filled += size
-    return [tuple(part) for part in parts]
+    return [_Group(group.results, tuple(part)) for part in parts]
 
 
-def _shifts(rules: tuple[tuple[SiteRule, int], ...], rows: Ints) -> Shifts:
-    """For each term of each rule, all rows."""
-    terms = [(rule.site, term.delta, side) for rule, side in rules for term in rule.terms]
+def _shifts(terms: _Terms, rows: Ints) -> Shifts:
+    """For each term, all rows."""
+    every = len(rows)
     return Shifts(
-        np.tile(rows, len(terms)),
-        np.repeat(np.array([site for site, _, _ in terms], np.int64), len(rows)),
-        np.repeat(np.array([delta for _, delta, _ in terms], np.float64), len(rows)),
-        np.repeat(np.array([side for _, _, side in terms], np.int64), len(rows)),
+        np.tile(rows, len(terms.site)), terms.site.repeat(every), terms.delta.repeat(every), terms.side.repeat(every)
     )
 
 
-def _add(shared: Floats, items: Floats, rules: tuple[tuple[SiteRule, int], ...], rows: Ints, weighted: Floats) -> None:
+def _add(shared: Floats, items: Floats, group: _Group, rows: Ints, weighted: Floats) -> None:
     """Add the slopes by angles to those by slots. `weighted` is float64[term of all rules, row]; `rows` int64[row], or
     int64[pair, 2] where overlaps are shifted on one side."""
-    start = 0
-    for rule, side in rules:
-        stop = start + len(rule.terms)
-        slopes = np.array([term.weight for term in rule.terms]) @ weighted[start:stop]
-        start = stop
-        for slot, coefficient in rule.angle.terms:
-            if slot < len(shared):
-                shared[slot] += coefficient * slopes.sum()
-            else:
-                bound = rows if rows.ndim == 1 else rows[:, side]
-                np.add.at(items[:, slot - len(shared)], bound, coefficient * slopes)
+    slopes = np.add.reduceat(group.terms.weight[:, None] * weighted, group.terms.starts, axis=0)
+    sums = slopes.sum(axis=1).tolist()
+    for rule, slot, coefficient, side in group.slots:
+        if slot < len(shared):
+            shared[slot] += coefficient * sums[rule]
+        else:
+            bound = rows if rows.ndim == 1 else rows[:, side]
+            np.add.at(items[:, slot - len(shared)], bound, coefficient * slopes[rule])
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +230,7 @@ def shift_cost(module: CircuitModule, *, rows: int, pairs: int = 0, results: Ite
         return pairs * len(chosen) if chosen[0] in overlaps else rows * len(settings.needed(chosen))
 
     asked = [chosen for chosen in (others, overlaps) if chosen]
-    groups = [group for chosen in asked for group in _groups(module, chosen)]
+    groups = [group for chosen in asked for group in _groups(_This(module), chosen)]
     terms = [sum(len(rule.terms) for rule, _ in group.rules) for group in groups]
     return ShiftCost(
         sum(once(chosen) for chosen in asked),
