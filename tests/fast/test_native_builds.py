@@ -118,7 +118,7 @@ def test_code_that_others_could_have_written_is_not_run(folder: Path) -> None:
     folder.chmod(0o770)
     assert "written by others" in refused(Tier("on", folder))
     said: list[str] = []
-    assert Tier("auto", folder, said.append).GRAPH) is None
+    assert Tier("auto", folder, said.append).kernels(LIBRARY) is None
     assert len(said) == 1
     assert "written by others" in said[0]
 
@@ -156,9 +156,9 @@ def test_without_numba(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     try:
         assert refused(Tier("on", folder)) == "there is no native code: numba is not installed"
-        assert Tier("auto", folder, said.append).GRAPH) is None
+        assert Tier("auto", folder, said.append).kernels(LIBRARY) is None
         assert not said
-        assert Tier("off", folder).GRAPH) is None
+        assert Tier("off", folder).kernels(LIBRARY) is None
     finally:
         key.versions.cache_clear()
 
@@ -237,7 +237,7 @@ sys.path.insert(0, {str(HERE)!r})
 from pathlib import Path
 from small_kernels import LIBRARY
 from qsanc.fast import Tier
-assert Tier("auto", Path({str(empty)!r})).GRAPH) is None
+assert Tier("auto", Path({str(empty)!r})).kernels(LIBRARY) is None
 """
     subprocess.run([sys.executable, "-c", script], check=True)
     end = time.monotonic() + 60
