@@ -135,7 +135,9 @@ class Lowered:
         kernels = tier.kernels(native.LIBRARY) if compiled is not None else None
         if compiled is not None and kernels is not None:
             return Engine(partial(CompiledShared, compiled, kernels), CompiledRun, CompiledAdjoint)
-        return self._register.engine(tier.kernels(large.LIBRARY)) if self.large else self.numpy
+        if not self.large:
+            return self.numpy
+        return self._register.engine(tier.kernels(large.LIBRARY) if self._register.native else None)
 
     def values(
         self, bindings: Bindings, results: Iterable[int], pairs: Ints | None, engine: Engine | None = None

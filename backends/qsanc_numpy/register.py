@@ -62,6 +62,14 @@ class RegisterPlan:
         """The numbers of a node's states."""
         return self._types[0 if self.plan.nodes[node].real else 1]
 
+    @property
+    def native(self) -> bool:
+        """Whether native kernels would run any of it: they serve complex128."""
+        return any(
+            stretch.plan.operations and stretch.plan.native is not None and self.type_of(node) is np.complex128
+            for node, stretch in enumerate(self.stretches)
+        )
+
     def engine(self, kernels: Kernels | None) -> Engine:
         return Engine(lambda values, _: RegisterShared(self, kernels, values), RegisterRun, RegisterSweep)
 

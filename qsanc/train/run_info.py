@@ -46,7 +46,7 @@ class Results:
 @dataclass(frozen=True, slots=True)
 class Ran:
     """From this step on (counted over all epochs, from 0) these libraries ran as native code, with the keys of their
-    builds; all else ran in NumPy.
+    builds; all else ran in NumPy: circuits too, where their library is not among them.
     """
 
     step: int
@@ -118,10 +118,7 @@ def to_json(info: RunInfo) -> bytes:
         "written": dict(info.written),
         "jit": {
             "mode": info.jit.mode,
-            "ran": [
-                {"step": ran.step, "tier": "native" if ran.builds else "numpy", "builds": dict(ran.builds)}
-                for ran in info.jit.ran
-            ],
+            "ran": [{"step": ran.step, "builds": dict(ran.builds)} for ran in info.jit.ran],
         },
         "plan": info.plan,
     }

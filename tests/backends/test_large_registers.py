@@ -158,3 +158,11 @@ def test_a_tree_on_twelve_wires(mode: str) -> None:
             moved[row, k] = step
             slope = (scalar(shared, items + moved) - scalar(shared, items - moved)) / (2 * step)
             assert found.items[row, k] == pytest.approx(slope, abs=1e-8)
+
+
+@pytest.mark.parametrize(("gate", "single", "native"), [("rx", False, True), ("rx", True, False), ("ry", False, False)])
+def test_native_code_is_asked_for_only_where_it_runs(gate: str, single: bool, native: bool) -> None:
+    """Its kernels serve complex128: not single precision, and not states that stay real."""
+    text = f"circuit @c wires 12\n  shared t\n  segment a\n    {gate}(s0) 0\n  r0 = expectation a: Z0\n"
+    lowered = Lowered.of(read_module(text))
+    assert RegisterPlan(lowered.plan, single=single).native == native

@@ -30,7 +30,7 @@ from qsanc.train.run_info import Jit, Ran
 from qsanc.train.saving import describe
 from qsanc.train.session import carry_out
 from qsanc.train.tables import table_of
-from qsanc.train.task import Tables, Task, assemble
+from qsanc.train.task import Choices, Tables, Task, assemble
 
 CLASSIFIER = Path(__file__).with_name("classifier.qsan")
 LOWEST = Path(__file__).with_name("lowest.qsan")
@@ -170,7 +170,6 @@ def test_auto_changes_between_two_steps_and_says_when(partial: Path, tmp_path: P
     assert next(entry.step for entry in ran if ("small", build) in entry.builds) == 3
     told = json.loads((run.path / "run.json").read_text())
     assert told["jit"]["mode"] == "auto"
-    assert told["jit"]["ran"][-1]["tier"] == "native"
     assert told["jit"]["ran"][-1]["builds"]["small"] == build
     assert {"numba", "llvmlite"} <= set(told["versions"])
 
@@ -182,6 +181,22 @@ def test_auto_with_a_build_is_native_from_the_start(whole: Path, tmp_path: Path)
     carry_out(task, backend, run=run, controls=False)
     assert all(backend.native)
     assert "small" in dict(RunFolder.open(run.path).info.jit.ran[0].builds)
+
+
+def test_what_ran_is_told_by_library(whole: Path, tmp_path: Path) -> None:
+    """Large registers in single precision run in NumPy, whatever the graph around them does: no word for both."""
+    name = "numpy:complex64"
+    backend, table = load_backend(name), Tables(table_of({"x": np.linspace(-1, 1, 8), "label": [0, 1] * 4}))
+    module = load_text(
+        Source("m.qsan", TEXT.replace("q: qubit ->", "q: qubit[12] ->").replace("Z(q)", "Z(q[0])")), None
+    )
+    task = assemble(module, "m", backend, table, choices=Choices(epochs=1), tier=Tier("on", whole))
+    info, texts = describe(module, task.compiled, backend=name, recipe=task.recipe, method=task.method)
+    run = RunFolder.create(tmp_path / "run", info, texts, task.coding)
+    carry_out(task, backend, run=run, controls=False)
+    (ran,) = json.loads((run.path / "run.json").read_text())["jit"]["ran"]
+    assert ran.keys() == {"step", "builds"}
+    assert ran["builds"].keys() == {"graph"}
 
 
 def test_a_background_build_serves_the_next_run(empty: Path) -> None:
@@ -284,7 +299,7 @@ def test_the_command_line_records_the_mode(tmp_path: Path, capsys: pytest.Captur
     file, out = str(LOWEST), tmp_path / "run"
     assert main(["train", file, "--epochs", "1", "--jit", "off", "--out", str(out)]) == 0
     told = json.loads((out / "run.json").read_text())
-    assert told["jit"] == {"mode": "off", "ran": [{"step": 0, "tier": "numpy", "builds": {}}]}
+    assert told["jit"] == {"mode": "off", "ran": [{"step": 0, "builds": {}}]}
     assert "numba" not in told["versions"]
     assert qsanc.load_run(out)._tier == Tier("off")
     assert main(["train", "--resume", str(out), "--jit", "on"]) == 2
