@@ -28,7 +28,6 @@ from qsanc.train.encoding import encode
 from qsanc.train.labels import Labels
 from qsanc.train.loop import fit, label_of, report
 from qsanc.train.metrics import by_class, chosen_class
-from qsanc.train.objective import evaluate, predict
 from qsanc.train.parameters import initial, trained
 from qsanc.train.progress import History, Report
 from qsanc.train.records import ONE, Records
@@ -270,7 +269,7 @@ class Model:
         self._takes_data()
         coding = self._coding_of(columns, truncate)
         records = encode(self._model, Part.whole(table), replace(coding, labels=coding.labels or self._numbered()))
-        outputs = evaluate(self._objective, self._params, records, context=Context(purpose="inference"))
+        outputs = self._objective.outputs(self._params, records, context=Context(purpose="inference"))
         return report(self._model, outputs, records)
 
     def inspect(self, record: str | Sequence[int] | NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
@@ -350,7 +349,7 @@ class Model:
             records = encode(self._model, Part.whole(inputs), self._coding_of(columns, truncate), labelled=False)
         else:
             records = self._records(inputs, truncate=truncate)
-        return predict(self._objective, self._params, records, context=Context(purpose="inference"))
+        return self._objective.predict(self._params, records, context=Context(purpose="inference"))
 
     def _coding_of(self, columns: Mapping[str, str] | None, truncate: bool) -> Coding:
         chosen = self._coding.columns if columns is None else tuple(sorted(columns.items()))

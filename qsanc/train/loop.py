@@ -18,7 +18,7 @@ from qsanc.ir.program import Model, Recipe
 from qsanc.target import BackendFailure, Context, Floats
 from qsanc.train import draws, errors, spsa
 from qsanc.train.metrics import Metrics, chosen_class, score
-from qsanc.train.objective import Objective, Outputs, Parameters, evaluate
+from qsanc.train.objective import Objective, Outputs, Parameters
 from qsanc.train.optimizers import Spsa, advance, rule_of
 from qsanc.train.parameters import initial, trained
 from qsanc.train.progress import (
@@ -266,7 +266,7 @@ class _Run:
         if records is None:
             return None
         context = replace(self.context, step=progress.total, purpose="forward")
-        return report(self.model, evaluate(self.objective, parameters, records, context=context), records)
+        return report(self.model, self.objective.outputs(parameters, records, context=context), records)
 
 
 def _check(recipe: Recipe, train: Records, valid: Records | None) -> None:

@@ -32,18 +32,10 @@ class Objective(Protocol):
         """The outputs, and the gradient of the mean loss over the records by the parameters named in `wrt`."""
         ...
 
-    def outputs(self, parameters: Parameters, records: Records, *, context: Context) -> Outputs: ...
+    def outputs(self, parameters: Parameters, records: Records, *, context: Context) -> Outputs:
+        """The outputs for all records, by these parameters."""
+        ...
 
     def predict(self, parameters: Parameters, records: Records, *, context: Context) -> Floats:
         """float64[record, axis...]. The records need no label."""
         ...
-
-
-def evaluate(objective: Objective, parameters: Parameters, records: Records, *, context: Context) -> Outputs:
-    """The outputs for all records, by these parameters."""
-    return objective.outputs(parameters, records, context=context)
-
-
-def predict(objective: Objective, parameters: Parameters, records: Records, *, context: Context) -> Floats:
-    """The predictions for all records, by these parameters."""
-    return objective.predict(parameters, records, context=context)

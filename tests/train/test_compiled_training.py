@@ -20,7 +20,6 @@ from qsanc.train.controls import as_control, control, majority, width_of
 from qsanc.train.data import Coding, Part, divide, learn
 from qsanc.train.encoding import encode
 from qsanc.train.loop import fit
-from qsanc.train.objective import evaluate, predict
 from qsanc.train.records import Records
 from qsanc.train.tables import read_table, table_of
 
@@ -111,7 +110,7 @@ def test_predictions_need_no_label_and_do_not_depend_on_the_batch(root: Path) ->
     records = encode(model, Part.whole(table), coding)
     bare = encode(model, Part.whole(table), coding, labelled=False)
     parameters = {p.name: np.full(p.shape, 0.3) for p in model.parameters}
-    whole = predict(objective, parameters, bare, context=Context())
+    whole = objective.predict(parameters, bare, context=Context())
     assert whole.shape == (600,)
-    assert whole == pytest.approx(evaluate(objective, parameters, records, context=Context()).predict, abs=1e-12)
-    assert whole[7] == pytest.approx(predict(objective, parameters, bare.slice(7, 8), context=Context())[0], abs=1e-12)
+    assert whole == pytest.approx(objective.outputs(parameters, records, context=Context()).predict, abs=1e-12)
+    assert whole[7] == pytest.approx(objective.predict(parameters, bare.slice(7, 8), context=Context())[0], abs=1e-12)

@@ -13,7 +13,6 @@ from qsanc.diagnostics import QsanError
 from qsanc.ir.program import Optimizer, Recipe
 from qsanc.target import BackendFailure, Context
 from qsanc.train.loop import fit
-from qsanc.train.objective import evaluate
 from qsanc.train.progress import EpochRecord, Interrupted, Progress, StepRecord
 from qsanc.train.records import Records
 
@@ -90,7 +89,7 @@ def test_the_best_weights_are_those_of_the_lowest_validation_loss() -> None:
     losses = [epoch.valid_loss for epoch in history.epochs]
     assert 1 < history.best_epoch == 1 + losses.index(min(losses)) < 12
     assert history.valid.loss == min(losses)
-    outputs = evaluate(MeanEmbedding(), history.parameters, TEST, context=Context())
+    outputs = MeanEmbedding().outputs(history.parameters, TEST, context=Context())
     assert history.test.loss == pytest.approx(outputs.loss.mean())
     assert [epoch.best for epoch in history.epochs] == [
         loss < min(losses[:k], default=9) for k, loss in enumerate(losses)
@@ -127,7 +126,7 @@ def test_training_loss_and_accuracy_are_means_over_records() -> None:
     model = text_model()
     recipe = replace(model.recipe, optimizer=Optimizer("sgd", (("lr", 1e-300),)), epochs=1)
     history = fit(model, MeanEmbedding(), train=TRAIN, recipe=recipe)
-    outputs = evaluate(MeanEmbedding(), history.parameters, TRAIN, context=Context())
+    outputs = MeanEmbedding().outputs(history.parameters, TRAIN, context=Context())
     assert history.epochs[0].train_loss == pytest.approx(outputs.loss.mean())
     right = (outputs.predict >= 0.5) == (TRAIN.columns["label"] == 1)
     assert history.epochs[0].train_accuracy == pytest.approx(right.mean())
