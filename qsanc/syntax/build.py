@@ -17,14 +17,12 @@ Init = tuple[Literal["~", "="], ast.Expr]
 class Builder:
     def __init__(self, source: Source, lexed: Lexed) -> None:
         self._source = source
+        self._span = source.span
         self._docs = lexed.docs
         self._comments = lexed.comments
 
-    def _span(self, start: int, end: int) -> Span:
-        return self._source.span(start, end)
-
     def _at(self, token: Token) -> Span:
-        return self._source.span(token.start, token.end)
+        return self._span(token.start, token.end)
 
     # ---- file, imports, constants --------------------------------------------------------------------------------
 
@@ -385,8 +383,8 @@ class Builder:
         return ast.Attr(base, name.text, span=self._span(start, end))
 
     def number(self, start: int, end: int, token: Token) -> ast.Number:
-        value = int(token.text) if token.text.isdigit() else float(token.text)
-        return ast.Number(value, token.text, span=self._at(token))
+        text = token.text
+        return ast.Number(int(text) if text.isdigit() else float(text), text, span=self._span(start, end))
 
     def quantity(self, start: int, end: int, token: Token) -> ast.Quantity:
         digits = token.text.rstrip("abcdefghijklmnopqrstuvwxyz")
@@ -400,7 +398,7 @@ class Builder:
         return ast.Bool(token.text == "true", span=self._at(token))
 
     def name_expr(self, start: int, end: int, token: Token) -> ast.Name:
-        return ast.Name(token.text, span=self._at(token))
+        return ast.Name(token.text, span=self._span(start, end))
 
     def paren(self, start: int, end: int, value: ast.Expr) -> ast.Expr:
         return value
@@ -412,7 +410,7 @@ class Builder:
         return ast.Comprehension(body, name.text, over, span=self._span(start, end), name_span=self._at(name))
 
     def index_args(self, start: int, end: int, *args: ast.Arg | ast.Whole) -> tuple[ast.Arg, ...]:
-        return tuple(ast.Arg(None, arg, span=arg.span) if isinstance(arg, ast.Whole) else arg for arg in args)
+        return tuple([ast.Arg(None, arg, span=arg.span) if isinstance(arg, ast.Whole) else arg for arg in args])
 
     def whole(self, start: int, end: int, mark: Token) -> ast.Whole:
         return ast.Whole(span=self._at(mark))
@@ -424,4 +422,5 @@ class Builder:
         return ast.Arg(name.text, value, span=self._span(start, end))
 
     def positional_arg(self, start: int, end: int, value: ast.Expr) -> ast.Arg:
-        return ast.Arg(None, value, span=self._span(start, end))
+        in_parentheses = value.span.start != start
+        return ast.Arg(None, value, span=self._span(start, end) if in_parentheses else value.span)

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 from qsanc.diagnostics.model import Diagnostic, Severity
@@ -31,6 +31,10 @@ class Token(NamedTuple):
     text: str
     start: int
     end: int
+
+
+_token = partial(tuple.__new__, Token)
+"""The token of a tuple of its fields, without a call into Python: there is one for each word of a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +67,29 @@ def lex(source: Source) -> Lexed:
             if start != at:
                 break
             at = end
-            kind, word = found.lastgroup or "", found.group()
+            kind = found.lastgroup or ""
             if kind == "WS":
                 continue
-            if kind in ignored:
+            word = text[start:end]
+            if kind == "PUNCTUATION":
+                kind = literals[word]
+            elif kind == "NAME":
+                kind = keywords.get(word, kind)
+            elif kind == "NUMBER" or kind == "QUANTITY":
+                if len(word) > _ORDINARY or "e" in word or "E" in word:
+                    diagnostics.extend(_size_of_number(source, kind, word, start))
+            elif kind == "STRING":
+                diagnostics.extend(_escapes(source, word, start))
+            elif kind in ignored:
                 comment = _comment(source, start, word)
                 comments.append(comment)
                 if comment.own_line and is_doc(comment.text):
                     doc.append(comment.text[3:].removeprefix(" "))
                 continue
-            if kind == "PUNCTUATION":
-                kind = literals[word]
-            elif kind == "NAME":
-                kind = keywords.get(word, kind)
-            elif kind in {"NUMBER", "QUANTITY"}:
-                if len(word) > _ORDINARY or "e" in word or "E" in word:
-                    diagnostics.extend(_size_of_number(source, kind, word, start))
-            elif kind == "STRING":
-                diagnostics.extend(_escapes(source, word, start))
             if doc:
                 docs[start] = "\n".join(doc)
                 doc = []
-            tokens.append(Token(kind, word, start, end))
+            tokens.append(_token((kind, word, start, end)))
         if at == len(text):
             break
         if reserved := _WORD.match(text, at):

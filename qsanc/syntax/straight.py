@@ -8,6 +8,7 @@ again by that machine. Both take the same tables and reach the same end.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from qsanc.syntax.automaton import CLOSING, NESTING
@@ -31,8 +32,29 @@ class Reduction(NamedTuple):
     nests: int
 
 
-_OPENED = frozenset(CLOSING)
-_CLOSED = frozenset(CLOSING.values())
+@dataclass(slots=True, eq=False)
+class Place:
+    """A state of the machine, on the one below it. What was found out about it: what tokens do there, and where it is
+    left to by rules."""
+
+    below: int
+    state: int
+    steps: dict[str, Step] = field(default_factory=dict)
+    after: dict[str, Place] = field(default_factory=dict)
+
+
+class Step(NamedTuple):
+    """What a token does at a place. Rules of one symbol come first: they do `singles` and lead to `here`. There a rule
+    of more symbols, or of none, is reduced; or the token is taken, which leads to `onto` and opens so many brackets."""
+
+    singles: tuple[Action, ...]
+    here: Place
+    reduction: Reduction | None
+    onto: Place
+    opens: int
+
+
+_OPENS = {**dict.fromkeys(CLOSING, 1), **dict.fromkeys(CLOSING.values(), -1)}
 
 
 def straight(
@@ -42,46 +64,42 @@ def straight(
 
     `actions[rule]` makes the value of a rule from its first and last offset and the values it picks.
     """
-    rows, final = tables.rows, tables.finals[start]
+    final = tables.finals[start]
     reductions = [_reduction(rule, action) for rule, action in zip(tables.rules, actions, strict=True)]
-    steps: dict[tuple[int, int, str], tuple[int, int]] = {}
-    state, below = tables.entries[start], -1
-    stack: list[int] = []
+    places = _Places(tables, reductions)
+    place = places.at(-1, tables.entries[start])
+    stack: list[Place] = []
     values: list[object] = []
     starts: list[int] = []
     levels: list[tuple[int, int]] = []
     stop = 0
     brackets = 0
     for token in tokens:
-        kind, _, place, end = token
+        kind, _, begin, end = token
         while True:
-            key = (below, state, kind)
-            step = steps.get(key)
+            step = place.steps.get(kind) or places.step(place, kind)
             if step is None:
-                step = _step(tables, below, state, kind)
-                if step is None:
-                    return None
-                steps[key] = step
-            state, action = step
-            if action >= 0:
-                stack.append(state)
-                below, state = state, action
+                return None
+            singles, place, reduction, onto, opens = step
+            for single in singles:
+                values[-1] = single(starts[-1], stop, values[-1])
+            if reduction is None:
+                stack.append(place)
+                place = onto
                 values.append(token)
-                starts.append(place)
+                starts.append(begin)
                 stop = end
-                if kind in _OPENED:
-                    brackets += 1
+                if opens:
+                    brackets += opens
                     if brackets > deepest:
                         return None
-                elif kind in _CLOSED:
-                    brackets -= 1
                 break
-            size, origin, pick, plain, make, nests = reductions[-1 - action]
+            size, origin, pick, plain, make, nests = reduction
             if size == 0:
-                stack.append(state)
-                values.append(make(place, place, []))
-                starts.append(place)
-                stop = place
+                stack.append(place)
+                values.append(make(begin, begin, []))
+                starts.append(begin)
+                stop = begin
             else:
                 first = -size
                 if pick is not None:
@@ -90,16 +108,16 @@ def straight(
                     values[first] = plain(starts[first], stop, *values[first:])
                 else:
                     values[first] = make(starts[first], stop, values[first:])
-                if size > 1:
-                    del stack[first + 1 :], values[first + 1 :], starts[first + 1 :]
+                behind = first + 1
+                if behind:
+                    del stack[behind:], values[behind:], starts[behind:]
                 if nests or (levels and levels[-1][0] >= len(values)):
                     level = _level(levels, len(values)) + nests
                     if level > deepest:
                         return None
                     levels.append((len(values), level))
-            below = stack[-1]
-            state = rows[below][origin]
-            if state == final and kind == END:
+            place = stack[-1].after.get(origin) or places.after(stack[-1], origin)
+            if kind == END and place.state == final:
                 return values[-1]
     return None
 
@@ -112,16 +130,45 @@ def _level(levels: list[tuple[int, int]], height: int) -> int:
     return level
 
 
-def _step(tables: Tables, below: int, state: int, kind: str) -> tuple[int, int] | None:
-    """What a token of this kind does in `state`, which lies on `below`: the state that the rules of one symbol without
-    an action lead to, and what is done there. None where the token does not fit."""
-    while True:
-        action = tables.rows[state].get(kind)
-        if action is None:
-            return None
-        if action >= 0 or not passes(tables.rules[-1 - action]):
-            return state, action
-        state = tables.rows[below][tables.rules[-1 - action].origin]
+class _Places:
+    """The places that were met, and what is found out about them."""
+
+    def __init__(self, tables: Tables, reductions: Sequence[Reduction]) -> None:
+        self._rows, self._rules = tables.rows, tables.rules
+        self._reductions = reductions
+        self._met: dict[tuple[int, int], Place] = {}
+
+    def at(self, below: int, state: int) -> Place:
+        place = self._met.get((below, state))
+        if place is None:
+            place = self._met[below, state] = Place(below, state)
+        return place
+
+    def step(self, place: Place, kind: str) -> Step | None:
+        """What a token of this kind does at a place; None where it does not fit."""
+        here = place
+        singles: list[Action] = []
+        while True:
+            action = self._rows[here.state].get(kind)
+            if action is None:
+                return None
+            if action >= 0:
+                step = Step(tuple(singles), here, None, self.at(here.state, action), _OPENS.get(kind, 0))
+                break
+            rule, reduction = self._rules[-1 - action], self._reductions[-1 - action]
+            if not passes(rule):
+                if rule.size > 1 or reduction.plain is None or reduction.nests or kind == END:
+                    step = Step(tuple(singles), here, reduction, here, 0)
+                    break
+                singles.append(reduction.plain)
+            here = self.at(here.below, self._rows[here.below][rule.origin])
+        place.steps[kind] = step
+        return step
+
+    def after(self, place: Place, origin: str) -> Place:
+        """Where a rule leads that was reduced on a place."""
+        found = place.after[origin] = self.at(place.state, self._rows[place.state][origin])
+        return found
 
 
 def passes(rule: Rule) -> bool:
