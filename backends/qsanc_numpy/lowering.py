@@ -197,11 +197,10 @@ def _absorb(drafts: list[_Draft], new: _Draft) -> bool:
 
 def _alike(draft: _Draft, new: _Draft) -> bool:
     """Whether both fit in one block: gates on the same one or two wires, of one stage or without angles."""
-    if draft.operands != new.operands or len(new.wires) > 2:
-        return False
+    on_same_wires = len(new.wires) <= 2 and draft.operands == new.operands
     if draft.exponentials + new.exponentials > EXPONENTIALS:
         return False
-    return draft.per_row == new.per_row or draft.fixed or new.fixed
+    return on_same_wires and (draft.per_row == new.per_row or draft.fixed or new.fixed)
 
 
 @cache

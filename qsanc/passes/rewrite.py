@@ -65,7 +65,8 @@ def _joined(
 ) -> bool:
     seen = -1
     wires = set(gate.wires)
-    for at in heapq.merge(*(reversed(places[wire]) for wire in gate.wires), reverse=True):
+    backwards = [reversed(places[wire]) for wire in gate.wires]
+    for at in backwards[0] if len(backwards) == 1 else heapq.merge(*backwards, reverse=True):
         if at == seen:
             continue
         seen = at
