@@ -123,6 +123,11 @@ def _show(found: Profile) -> None:
     shown.add_row("calls and rest", "", *_times(found, found.rest), style="bold")
     shown.add_row("whole step", "", *_times(found, found.seconds), style="bold")
     console.print(shown)
+    if found.excess:
+        beyond = f"{duration(found.excess)} ({100 * found.share(found.excess):.1f} %)"
+        click.echo(
+            f"the parts come to {beyond} more than the step: the watch costs time; --seconds gives it more steps"
+        )
     if names != COLUMNS:
         click.echo(f"counts and rates are shown from {_WIDE} columns on")
     _show_machine(found)
@@ -173,6 +178,7 @@ def _json(found: Profile) -> dict[str, object]:
         "seconds": found.seconds,
         "median": found.median,
         "rest": found.rest,
+        "excess": found.excess,
         "memory": found.memory,
         "native": None if found.native is None else list(found.native),
         "machine": {

@@ -155,8 +155,8 @@ def test_parts_of_a_step() -> None:
         assert attend.section == "model graph, level 1"
         assert lines(attend.part.spans) == "watched.qsan:51"
     assert ("trainer", "step", "optimiser") in parts
-    assert found.rest + sum(t.seconds for t in found.parts) == pytest.approx(found.seconds)
-    assert sum(g.seconds for g in groups(found)) + found.rest == pytest.approx(found.seconds)
+    assert found.rest - found.excess + sum(t.seconds for t in found.parts) == pytest.approx(found.seconds)
+    assert sum(g.seconds for g in groups(found)) == pytest.approx(sum(t.seconds for t in found.parts))
     assert (found.records, found.method, found.native) == (4, "adjoint", ())
 
 
@@ -197,6 +197,21 @@ def test_small_parts_are_one_row() -> None:
     (group,) = groups(made_up(*part))
     assert [(row.name, row.merged) for row in group.rows] == [("p500", 0), ("2 others", 2)]
     assert group.seconds == pytest.approx(503e-6)
+
+
+@pytest.mark.parametrize(("parts", "rest", "excess"), [(0.6e-3, 0.4e-3, 0.0), (1.5e-3, 0.0, 0.5e-3)])
+def test_the_rest_is_never_negative(parts: float, rest: float, excess: float) -> None:
+    """Parts are timed in other repetitions than the step of 1 ms, and may come to more."""
+    found = made_up(Timed("here", Part("forward", "p"), parts, None))
+    assert (found.rest, found.excess) == (pytest.approx(rest), pytest.approx(excess))
+    assert "-" not in "".join(e.text or "" for e in ElementTree.fromstring(svg(found)).iter() if "%" in (e.text or ""))
+
+
+@pytest.mark.parametrize(("name", "says"), [("numbers", "shuffled"), ("lowest", "no data")])
+def test_where_the_batch_comes_from(name: str, says: str) -> None:
+    task = task_of(name) if name == "numbers" else assemble(load(WATCHED), name, registry.load("numpy"), None)
+    (batch,) = [t.part for t in profile(task, seconds=0.01).parts if t.part.name == "batch"]
+    assert says in batch.how
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1e-4])

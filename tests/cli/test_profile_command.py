@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from malformed import CLASSIFIER, NUMBERS, TEXTS, Case
 
 from qsanc.cli import main
+from qsanc.train.profile.steps import Profile
+
+profile_command = import_module("qsanc.cli.profile")
 
 QUICK = ["--jit", "off", "--seconds", "0.01"]
 
@@ -37,7 +43,9 @@ def test_a_table_and_a_picture(attention: list[str], tmp_path: Path, capsys: pyt
 def test_numbers_for_machines(attention: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*attention, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["rest"] + sum(part["seconds"] for part in found["parts"]) == pytest.approx(found["seconds"])
+    parts = sum(part["seconds"] for part in found["parts"])
+    assert found["rest"] - found["excess"] + parts == pytest.approx(found["seconds"])
+    assert min(found["rest"], found["excess"]) == 0
     encode = next(p for p in found["parts"] if p["part"] == "node 1 (encode)" and p["phase"] == "forward")
     assert encode["section"] == "gpqsa"
     assert encode["flops"] > 0
@@ -58,6 +66,24 @@ def test_a_model_without_data(root: Path, capsys: pytest.CaptureFixture[str]) ->
     said = capsys.readouterr().out
     assert "one step of vqe_h2, 1 record, adjoint" in said
     assert "node 1 (h2_energy)" in said
+    assert "shuffled" not in said
+
+
+def test_parts_that_come_to_more_than_the_step(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured = profile_command.profile
+
+    def short(*arguments: Any, **named: Any) -> Profile:
+        found = measured(*arguments, **named)
+        return replace(found, seconds=0.5 * sum(timed.seconds for timed in found.parts))
+
+    monkeypatch.setattr(profile_command, "profile", short)
+    assert main(["profile", str(root / "models" / "vqe_h2.qsan"), *QUICK]) == 0
+    said = capsys.readouterr().out
+    assert "(100.0 %) more than the step" in said
+    (rest,) = [line for line in said.splitlines() if line.startswith("calls and rest")]
+    assert rest.split()[3:6] == ["0.000", "0.0", "%"]
 
 
 def wrong(name: str, arguments: str, *says: str, code: int = 1, data: str = NUMBERS) -> Case:

@@ -1,7 +1,8 @@
 """A training step, measured as a whole and by parts.
 
 Steps are taken as a training takes them, one after the other on the first batch of the first epoch: undisturbed, and in
-turn with these on the watch. What the parts leave of the whole is calls between them, and all that is no part.
+turn with these on the watch. What the parts leave of the whole is calls between them, and all that is no part; what
+they come to beyond it, after few repetitions or where the watch costs much, is told.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from qsanc.train.task import Task
 
 TRAINER = "trainer"
 BATCH = Part("step", "batch", "taken from the shuffled records")
+NO_DATA = Part("step", "batch", "one record, as the model reads no data")
 OPTIMISER = Part("step", "optimiser")
 
 _FEWEST, _MOST = 3, 400
@@ -62,8 +64,13 @@ class Profile:
 
     @property
     def rest(self) -> float:
-        """The seconds that are in no part; below 0 where watching cost more than there were."""
-        return self.seconds - sum(timed.seconds for timed in self.parts)
+        """The seconds that are in no part."""
+        return max(0.0, self.seconds - sum(timed.seconds for timed in self.parts))
+
+    @property
+    def excess(self) -> float:
+        """The seconds by which the parts come to more than the step: those are timed in other repetitions."""
+        return max(0.0, sum(timed.seconds for timed in self.parts) - self.seconds)
 
     def share(self, seconds: float) -> float:
         return seconds / self.seconds if self.seconds else 0.0
@@ -122,6 +129,7 @@ class _Steps:
         part = task.parts.get("train", ONE)
         order = draws.permutation(part.count, self._recipe.seed, "shuffle", 0)
         self.records: Records = part.take(order) if part.columns else part
+        self._taken = BATCH if part.columns else NO_DATA
         self.batch = min(self._recipe.batch or part.count, part.count)
         self._rule = rule_of(self._recipe.optimizer)
         self._wrt = trained(self._model)
@@ -132,7 +140,7 @@ class _Steps:
         self.method = "spsa" if perturbed else task.method
 
     def step(self, objective: Objective, lap: Lap) -> None:
-        with lap(BATCH):
+        with lap(self._taken):
             records = self.records.slice(0, self.batch)
         if self.method == "spsa":
             gains = self._rule if isinstance(self._rule, Spsa) else Spsa()
