@@ -37,8 +37,10 @@ shapes get each different word of a batch once and no padded places in later lay
 ran on a part of the sentences, scaled by the number of words.""",
     "shifts": "Two shifted circuits an angle and a use of it. Rows marked * ran on a part of the sentences, scaled.",
     "registers": "Ten times a column of RX, one of RY and a ring of CNOT; <Z_0>. Value and gradient (adjoint) apart.",
-    "compiling": "From `.qsan` text to an executable. The exponent is the slope of a line through the logarithms.",
-    "starting": "From the start of a process. A first gradient is of a batch; where a scan is compiled, of an epoch.",
+    "compiling": """From `.qsan` text to an executable, in seconds of the processor. The exponent is the slope of a line
+through the logarithms.""",
+    "starting": """From the start of a process that finds its bytecode. A first gradient is of a batch; where a scan is
+compiled, of an epoch.""",
     "inference": "Probabilities of sentences whose words are numbers already.",
     "growth": "Exponents of the time in each quantity, through all sizes and through the last two.",
 }
