@@ -1,4 +1,4 @@
-"""Models in a property or test: `qsann(vocab = 3, w = 0)`, and what is asked of one record, `m.predict([0, 1, 2])`."""
+"""Models in a property or test: `reader(vocab = 3, w = 0)`, and what is asked of one record, `m.predict([0, 1, 2])`."""
 
 from __future__ import annotations
 

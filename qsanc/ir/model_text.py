@@ -1,15 +1,15 @@
 """The model language and whole programs as text, and back to the same value.
 
-    function @qsann
+    function @reader
       %0 = parameter emb: real[100, 3, 4]
       %1 = data tokens: int[record, S]
       %2: real[record, S, 3, 4] = gather %0, %1
       %3: real[record, S, 12] = reshape %2 {axes = [12]}
-      %4: real[record, S], %5: real[record, S] = circuit %0, %3 {module = @gpqsa}
+      %4: real[record, S], %5: real[record, S] = circuit %0, %3 {module = @look}
       output predict = %5
-      probe gpqsa.query = %4
+      probe look.query = %4
 
-    model @qsann
+    model @reader
       parameter emb: angle[100, 3, 4] ~ normal(0.0, 0.01)
       parameter b: real = 0.0 {low = -1.0}
       dim S {low = 1, high = 128}

@@ -301,7 +301,7 @@ class ImportName(Node):
 
 @dataclass(frozen=True, slots=True)
 class Import(Node):
-    """`import std.ring as r;` or `from "qsann.qsan" import entangler, gpqsa as g;`.
+    """`import std.ring as r;` or `from "blocks.qsan" import layer, attend as a;`.
 
     `target` is a relative file name where `is_file`, a dotted module name otherwise. `names` is None for the first
     form.

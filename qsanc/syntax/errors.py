@@ -30,7 +30,7 @@ def header(source: Source, tokens: Sequence[Token]) -> tuple[Diagnostic, int] | 
     if first.type != "QSAN":
         end = 0
         line = source.position(first.start)[0]
-        if first.text in {"OPENQASM", "qasm", "Qsan", "QSAN", "qsann"}:
+        if first.text in {"OPENQASM", "qasm"} or first.text.lower().startswith("qsan"):
             end = next((i for i, t in enumerate(tokens) if t.type == END or source.position(t.start)[0] != line), 0)
         label = "the file is empty" if first.type == END else f"the first line is `qsan {VERSION}`"
         return _header(source, "a qsan file begins with its version", first, label), end

@@ -57,7 +57,7 @@ def groups(profile: Profile, least: float = 0.01) -> tuple[Group, ...]:
 
 
 def lines(spans: Iterable[Span]) -> str:
-    """The lines where spans begin, by file: `qsann.qsan:9-10,12`."""
+    """The lines where spans begin, by file: `m.qsan:9-10,12`."""
     places: dict[str, set[int]] = {}
     for span in spans:
         places.setdefault(span.source.name, set()).add(span.source.position(span.start)[0])
