@@ -195,7 +195,7 @@ class Affine:
     @cached_property
     def distinct(self) -> bool:
         """Whether no slot has two terms."""
-        return len(np.unique(self.slot)) == len(self.slot)
+        return bool(np.all(np.bincount(self.slot) <= 1))
 
     def evaluate(self, values: Floats) -> Floats:
         """Angles float64[site, ...] of slot values float64[slot, ...]."""
