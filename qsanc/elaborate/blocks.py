@@ -95,7 +95,7 @@ class Body:
         self.gates.extend(added)
 
     def _operand(self, node: ast.Operand, scope: Scope) -> Wires | None:
-        entry = self.ev.entry(ast.Name(node.name, span=node.span), scope)
+        entry = scope.find(node.name) or self.ev.entry(ast.Name(node.name, span=node.span), scope)
         if isinstance(entry.value, Unknown):
             return None
         if not isinstance(entry.value, Wires):
