@@ -27,7 +27,7 @@ from qsanc_numpy import register
 from qsanc_numpy.arrays import Floats
 from qsanc_numpy.engine import Engine
 from qsanc_numpy.evaluate import Lowered, Values
-from qsanc_numpy.memory import available, keep_pages, needed_for_gradient, too_large
+from qsanc_numpy.memory import available, keep_pages, needed_for_gradient, needed_for_overlaps, too_large
 from qsanc_numpy.profile import watched_values_and_adjoint, watched_values_at_shifts
 from qsanc_numpy.threads import BlasThreads
 
@@ -62,6 +62,7 @@ class NumpyExecutable:
 
     def submit(self, request: Request, context: Context) -> Finished:
         self._verify(request)
+        self._fits(request, gradient=False)
         with self._threads.one():
             if request.shots is None:
                 values = self._exact(self._lowered, request, request.results)
@@ -77,7 +78,7 @@ class NumpyExecutable:
         if request.shots is not None or request.shifts is not None:
             raise CompilerBug("the adjoint method is exact and knows no shifts")
         self._verify(request)
-        self._fits()
+        self._fits(request, gradient=True)
         with self._threads.one():
             values, reverse = self._lowered.values_and_adjoint(
                 request.bindings, request.results, request.pairs, self._engine(self._lowered, request)
@@ -87,7 +88,7 @@ class NumpyExecutable:
     def profile(self, request: Request, context: Context, watch: Watch) -> tuple[Results, Pullback]:
         """What `vjp` gives, on the watch."""
         self._verify(request)
-        self._fits()
+        self._fits(request, gradient=True)
         with self._threads.one():
             values, reverse = watched_values_and_adjoint(
                 self._lowered, self._engine(self._lowered, request), request, watch
@@ -119,12 +120,19 @@ class NumpyExecutable:
         if len(asked) != (len(set(request.results)) if request.pairs is not None else 0):
             raise CompilerBug(f"{module.name}: overlaps are asked for with pairs, and nothing else is")
 
-    def _fits(self) -> None:
-        """Raise QsanError (QS307) where a gradient on a large register needs more memory than there is."""
-        if self._module.wires >= register.WIRES:
-            need, have = needed_for_gradient(self._module, single=self._single), available()
-            if need > have:
-                raise QsanError([too_large(self._module, "the gradient", need, have)])
+    def _fits(self, request: Request, *, gradient: bool) -> None:
+        """Raise QsanError (QS307) where a large register needs more memory than there is: for a gradient, and for
+        overlaps, which keep the states of all rows."""
+        what, need, rows = "the gradient", 0, request.bindings.rows
+        if self._module.wires < register.WIRES:
+            return
+        if gradient:
+            need = needed_for_gradient(self._module, single=self._single)
+        if request.pairs is not None:
+            what = f"{'the gradient by overlaps' if gradient else 'the table of overlaps'} of {rows} rows"
+            need = max(need, needed_for_overlaps(self._module, rows, single=self._single, gradient=gradient))
+        if need and need > (have := available()):
+            raise QsanError([too_large(self._module, what, need, have)])
 
     def _engine(self, lowered: Lowered, request: Request) -> Engine:
         return lowered.engine(self._tier, request.bindings.rows)

@@ -39,6 +39,22 @@ def needed_for_gradient(module: CircuitModule, *, single: bool = False) -> int:
     return max(needed(module, single=single), (max(len(read), 1) + 3) * state + _FIXED)
 
 
+def needed_for_overlaps(module: CircuitModule, rows: int, *, single: bool = False, gradient: bool = False) -> int:
+    """Bytes for overlaps of pairs of `rows` rows on a large register. Any two rows may be a pair, so that the states of
+    all rows are kept: where a segment ends that is read, and where segments part. Those of an overlap are set side by
+    side in double precision, one of them also conjugated; a gradient has costates beside them, undone in turn.
+    """
+    overlaps = [result for result in module.results if isinstance(result, Overlap)]
+    ends = {segment for overlap in overlaps for segment in (overlap.left, overlap.right)}
+    parents = [segment.parent for segment in module.segments if segment.parent is not None]
+    parting = {parent for parent in parents if parents.count(parent) > 1}
+    double, state = _BYTES << module.wires, (_SINGLE_BYTES if single else _BYTES) << module.wires
+    beside = 3 * double + (2 * len(overlaps) * double + 2 * state if gradient else 0)
+    reduced = max((2 * _BYTES * 4 ** len(o.wires) for o in overlaps if len(o.wires) < module.wires), default=0)
+    columns = rows if module.items else 1
+    return columns * (len(ends | parting) * state + beside + reduced) + _WORKING_STATES * double + _FIXED
+
+
 def _signs(observable: Observable) -> int:
     """Bytes of the tables of signs, where they are large: for products that read many wires."""
     supports = {split(pauli)[1] for _, pauli in observable.terms}

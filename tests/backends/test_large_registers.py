@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,6 +19,7 @@ from qsanc.testing.strategies import bindings, circuits
 from qsanc_numpy.backend import NumpyBackend
 from qsanc_numpy.engine import Engine
 from qsanc_numpy.evaluate import Lowered
+from qsanc_numpy.memory import needed_for_overlaps
 from qsanc_numpy.register import RegisterPlan
 
 KINDS = ("expectation", "probabilities", "probability", "overlap")
@@ -166,3 +169,46 @@ def test_native_code_is_asked_for_only_where_it_runs(gate: str, single: bool, na
     text = f"circuit @c wires 12\n  shared t\n  segment a\n    {gate}(s0) 0\n  r0 = expectation a: Z0\n"
     lowered = Lowered.of(read_module(text))
     assert RegisterPlan(lowered.plan, single=single).native == native
+
+
+OVERLAPS = """
+circuit @pairs wires 12
+  shared a
+  items x
+  segment encode
+    h 0
+    ry(s1) 1
+    cx 0, 1
+  segment query after encode
+    rx(s0) 2
+  segment key after encode
+    rx(s1) 3
+  r0 = overlap query, key: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+"""
+
+
+@pytest.mark.parametrize("gradient", [False, True])
+def test_overlaps_are_counted_for_all_rows(gradient: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is counted bounds what is taken, within a factor of two; and what does not fit is refused beforehand."""
+    module = read_module(OVERLAPS)
+    rows, executable = 200, NumpyBackend().lower(module)
+    pairs = np.stack(np.meshgrid(np.arange(rows), np.arange(rows)), axis=-1).reshape(-1, 2)
+    request = Request(Bindings(np.full(1, 0.3), np.linspace(0, 1, rows)[:, None]), (0,), pairs)
+    need = needed_for_overlaps(module, rows, gradient=gradient)
+    assert need > 5 * rows * 16 * 2**12
+    executable.submit(request, Context())
+    tracemalloc.start()
+    if gradient:
+        _, back = executable.vjp(request, Context())
+        back({0: np.ones(len(pairs))})
+    else:
+        executable.submit(request, Context())
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert need / 2 < taken < need
+    monkeypatch.setattr("qsanc_numpy.executable.available", lambda: need - 1)
+    with pytest.raises(QsanError) as raised:
+        (executable.vjp if gradient else executable.submit)(request, Context())
+    (found,) = raised.value.diagnostics
+    assert found.code == "QS307"
+    assert f"of {rows} rows of `pairs`" in found.title
