@@ -474,8 +474,11 @@ class CompiledAdjoint:
 
     def _sweep_tails(self, number: int, total: Floats) -> None:
         shared = self._shared
-        observed, terms = shared.observed(number), shared.compiled.tails[number]
         stretch = shared.programs.groups[number]
+        rows = stretch.own.rows_of(False)
+        if not rows:
+            return  # gates without trained angles
+        observed, terms = shared.observed(number), shared.compiled.tails[number]
         unitaries, d = observed.unitaries, shared.dimension
         bra = Split(np.zeros_like(unitaries.both), d)
         shared.kernels["conjugated_back"](
@@ -491,8 +494,7 @@ class CompiledAdjoint:
             bra.re,
             bra.im,
         )
-        rows, work = stretch.own.rows_of(False), shared.work(bra.columns)
-        nothing = np.empty((0, 1))
+        work, nothing = shared.work(bra.columns), np.empty((0, 1))
         small = shared.backward(stretch.steps_of(False), observed.entries, nothing, unitaries, bra, work, rows)
         small = small.reshape(rows, -1, d).sum(axis=2)
         slopes = shared.slopes(stretch.own, shared.angles_of(number), small, False, work)

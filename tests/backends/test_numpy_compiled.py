@@ -135,10 +135,28 @@ circuit @real wires 3
 """
 
 
-@pytest.mark.parametrize("text", ["complex", "real"])
+FIXED_TAILS = """
+circuit @fixed wires 3
+  items x
+  segment encode
+    ry(s0) 0
+    cry(s0) 0, 1
+  segment one after encode
+    vi 2
+    cx 0, 1
+  segment other after encode
+    h 1
+    z 2
+  r0 = expectation one: Z0
+  r1 = expectation other: X1 Z2
+"""
+"""Tails without any angle, behind real states."""
+
+
+@pytest.mark.parametrize("text", ["complex", "real", "fixed tails"])
 def test_a_plan_of_many_rows(text: str, kernels: Kernels) -> None:
     """Several chunks, a last block of columns that is not full, and the sums over all of them."""
-    module = _module() if text == "complex" else read_module(REAL)
+    module = {"complex": _module(), "real": read_module(REAL), "fixed tails": read_module(FIXED_TAILS)}[text]
     rng = np.random.default_rng(3)
     rows = 5000
     b = Bindings(rng.normal(size=len(module.shared)), rng.normal(size=(rows, len(module.items))))
