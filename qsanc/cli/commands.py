@@ -1,8 +1,15 @@
-"""The table of commands. A command's module is imported when the command is called, so that `qsanc --help` is quick."""
+"""The table of commands. A command's module is imported when the command is called, so that `qsanc --help` is quick.
+
+Packages add theirs by the entry-point group `qsanc.commands`: an entry is a mapping from names to (module, one line of
+help), each module having a click command `command`. A name that is here stays what it is.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import cast
 
 import click
@@ -24,17 +31,35 @@ COMMANDS = {
 }
 
 
+GROUP = "qsanc.commands"
+
+
+@cache
+def offered() -> Mapping[str, tuple[str, str]]:
+    """Module and help of every command by name, our own first. A package that cannot be imported adds none."""
+    found = {name: (f"qsanc.cli.{name.replace('-', '_')}", help) for name, help in COMMANDS.items()}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        try:
+            table = point.load()
+        except ImportError:
+            continue
+        for name, (module, help) in table.items():
+            found.setdefault(name, (module, help))
+    return found
+
+
 class Commands(click.Group):
     """`explain-error` is the command `command` of `qsanc.cli.explain_error`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(offered())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        own = COMMANDS.get(cmd_name)
+        known = {cmd_name: (f"qsanc.cli.{cmd_name.replace('-', '_')}", own)} if own is not None else offered()
+        if cmd_name not in known:
             return None
-        module = import_module(f"qsanc.cli.{cmd_name.replace('-', '_')}")
-        return cast(click.Command, module.command)
+        return cast(click.Command, import_module(known[cmd_name][0]).command)
 
     def invoke(self, ctx: click.Context) -> object:
         from qsanc.target import BackendFailure
@@ -47,4 +72,4 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([(name, help) for name, (_, help) in offered().items()])

@@ -11,8 +11,10 @@ Equal circuits stand there once, unless samples are to be independent.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -20,6 +22,7 @@ from qsanc.diagnostics import CompilerBug
 from qsanc.ir.circuit import Angle, CircuitModule, Gate, Instruction, Overlap, Pauli, Segment, Site, State
 from qsanc.ir.inverse import inverse
 from qsanc.passes.decompose import decompose
+from qsanc.target.draws import numbered, row_keys
 from qsanc.target.protocol import Floats, Ints, Request, Results
 from qsanc.target.sampling import OverlapMethod, Readings, overlap_estimate, overlap_method, readings
 
@@ -42,23 +45,41 @@ class PlainCircuit:
         return 1 << len(self.measured.factors)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Expansion:
     """The circuits to run, and who reads them: circuit numbers int64[entry] by setting, and by overlap with its method.
 
-    An entry is a row, a pair or a shift of the request.
+    An entry is a row, a pair or a shift of the request. `len()` of it is the number of circuits, which are written only
+    when they are looked at: to count them takes no more than their keys.
     """
 
     request: Request
-    circuits: tuple[PlainCircuit, ...]
     readings: Readings
     settings: dict[int, Ints]
     overlaps: dict[int, tuple[OverlapMethod, Ints]]
+    _writer: _Writer
+    _asked: tuple[_Asked, ...]
+
+    def __len__(self) -> int:
+        return len(self._asked)
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """A stable name of each circuit within its module: what is read, at which numbers, which shift, which copy."""
+        return tuple(asked.key for asked in self._asked)
+
+    def outcomes(self, number: int) -> int:
+        """How many outcomes circuit `number` has."""
+        return self._writer.outcomes(self._asked[number])
+
+    @cached_property
+    def circuits(self) -> tuple[PlainCircuit, ...]:
+        return tuple(map(self._writer.circuit, self._asked))
 
     def combine(self, outcomes: Sequence[Floats], *, shots: int | None) -> Results:
         """Results from what each circuit gave: counts float64[outcome] of `shots` shots, or probabilities (None)."""
-        if len(outcomes) != len(self.circuits):
-            raise CompilerBug(f"{len(self.circuits)} circuits gave {len(outcomes)} outcomes")
+        if len(outcomes) != len(self):
+            raise CompilerBug(f"{len(self)} circuits gave {len(outcomes)} outcomes")
 
         def read(setting: int) -> Floats:
             seen = [outcomes[k] for k in self.settings[setting].tolist()]
@@ -71,7 +92,7 @@ class Expansion:
                 zeros = np.array([outcomes[k][0] for k in places.tolist()], np.float64)
                 estimates.append(overlap_estimate(method, zeros, shots))
             else:
-                estimates.append(self.readings.estimate(result, read, len(_entries(self.request)), shots))
+                estimates.append(self.readings.estimate(result, read, len(self._writer.entries), shots))
         return Results(tuple(estimates))
 
 
@@ -83,41 +104,100 @@ class _Entry:
     shifts: tuple[tuple[int, float] | None, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A circuit: that of a setting (`overlap` False) or of an overlap, by number, at an entry."""
+
+    key: bytes
+    overlap: bool
+    number: int
+    entry: int
+
+
 def expand(module: CircuitModule, request: Request, *, gates: frozenset[str] | None = None) -> Expansion:
     """The plain circuits of a request, in the order of settings or overlaps and within them of entries.
 
     `gates` are those in which circuits of overlaps are written, as they add inverses and swaps. Raises `CompilerBug`
-    where a state is asked for, and ValueError where an overlap cannot be written in `gates`.
+    where a state is asked for, and, when circuits are looked at, ValueError where an overlap cannot be written so.
     """
     if any(isinstance(module.results[k], State) for k in request.results):
         raise CompilerBug("a state cannot be measured")
-    binder = _Binder(module, request)
-    entries = _entries(request)
-    circuits: list[PlainCircuit] = []
-    known: dict[PlainCircuit, int] = {}
+    read = readings(module)
+    writer = _Writer(module, request, read, gates)
+    every: list[_Asked] = []
+    known: dict[bytes, int] = {}
 
-    def numbers(found: Sequence[PlainCircuit]) -> Ints:
+    def numbers(overlap: bool, number: int, keys: Sequence[bytes]) -> Ints:
         places = []
-        for circuit in found:
-            fresh = {} if request.independent else known
-            places.append(fresh.setdefault(circuit, len(circuits)))
-            if places[-1] == len(circuits):
-                circuits.append(circuit)
+        for entry, key in enumerate(keys):
+            places.append(known.setdefault(key, len(every)))
+            if places[-1] == len(every):
+                every.append(_Asked(key, overlap, number, entry))
         return np.array(places, np.int64)
 
-    read = readings(module)
     settings: dict[int, Ints] = {}
     overlaps: dict[int, tuple[OverlapMethod, Ints]] = {}
     for k in request.results if request.pairs is not None else ():
-        overlap = module.results[k]
-        assert isinstance(overlap, Overlap)
-        method = overlap_method(module, overlap)
-        found = [_compared(module, overlap, method, *binder.pair(overlap, entry)) for entry in entries]
-        overlaps[k] = method, numbers([_written(circuit, gates) for circuit in found])
+        overlaps[k] = writer.method(k), numbers(True, k, writer.overlap_keys(k))
     for number in read.needed(request.results):
-        segment, basis = read.settings[number].segment, read.settings[number].basis
-        settings[number] = numbers([PlainCircuit(module.wires, binder.body(segment, e, 0), basis) for e in entries])
-    return Expansion(request, tuple(circuits), read, settings, overlaps)
+        settings[number] = numbers(False, number, writer.setting_keys(number))
+    return Expansion(request, read, settings, overlaps, writer, tuple(every))
+
+
+class _Writer:
+    """Keys of circuits, and the circuits themselves."""
+
+    def __init__(self, module: CircuitModule, request: Request, read: Readings, gates: frozenset[str] | None) -> None:
+        self._module, self._request, self._readings, self._gates = module, request, read, gates
+        self._binder = _Binder(module, request)
+        self.entries = _entries(request)
+        self._rows: dict[int, list[bytes]] = {}
+        self._on_path: dict[int, frozenset[int]] = {}
+
+    def method(self, number: int) -> OverlapMethod:
+        return overlap_method(self._module, self._overlap(number))
+
+    def setting_keys(self, number: int) -> list[bytes]:
+        segment = self._readings.settings[number].segment
+        return self._named(b"s", number, [self._side(segment, entry, 0) for entry in self.entries])
+
+    def overlap_keys(self, number: int) -> list[bytes]:
+        overlap = self._overlap(number)
+        sides = [(self._side(overlap.left, entry, 0), self._side(overlap.right, entry, 1)) for entry in self.entries]
+        return self._named(b"o", number, [left + right for left, right in sides])
+
+    def outcomes(self, asked: _Asked) -> int:
+        if not asked.overlap:
+            return self._readings.settings[asked.number].outcomes
+        return 1 << self._module.wires if self.method(asked.number) == "compute_uncompute" else 2
+
+    def circuit(self, asked: _Asked) -> PlainCircuit:
+        entry = self.entries[asked.entry]
+        if asked.overlap:
+            overlap, method = self._overlap(asked.number), self.method(asked.number)
+            compared = _compared(self._module, overlap, method, *self._binder.pair(overlap, entry))
+            return _written(compared, self._gates)
+        setting = self._readings.settings[asked.number]
+        return PlainCircuit(self._module.wires, self._binder.body(setting.segment, entry, 0), setting.basis)
+
+    def _overlap(self, number: int) -> Overlap:
+        overlap = self._module.results[number]
+        assert isinstance(overlap, Overlap)
+        return overlap
+
+    def _named(self, kind: bytes, number: int, keys: list[bytes]) -> list[bytes]:
+        name = kind + struct.pack("<q", number)
+        named = [name + key for key in keys]
+        return numbered(named) if self._request.independent else named
+
+    def _side(self, segment: int, entry: _Entry, side: int) -> bytes:
+        """What one side of an entry is: its row where it matters, and its shift where that is on the path."""
+        if segment not in self._rows:
+            self._rows[segment] = row_keys(self._module, segment, self._request.bindings)
+            self._on_path[segment] = self._binder.sites(segment)
+        shift = entry.shifts[side]
+        moved = shift is not None and shift[0] in self._on_path[segment]
+        return self._rows[segment][entry.rows[side]] + struct.pack("<qd", *(shift if shift and moved else (-1, 0.0)))
 
 
 def _entries(request: Request) -> list[_Entry]:
@@ -141,6 +221,11 @@ class _Binder:
         self._module = module
         self._shared, self._items = request.bindings.shared.tolist(), request.bindings.items.tolist()
         self._sites = {site: number for number, site in enumerate(module.sites())}
+
+    def sites(self, segment: int) -> frozenset[int]:
+        """The numbers of the sites from the start to the end of a segment."""
+        path = set(self._module.path(segment))
+        return frozenset(number for site, number in self._sites.items() if site.segment in path)
 
     def pair(self, overlap: Overlap, entry: _Entry) -> tuple[Body, Body]:
         return self.body(overlap.left, entry, 0), self.body(overlap.right, entry, 1)

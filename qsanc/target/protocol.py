@@ -91,13 +91,18 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What surrounds an execution: all that a backend needs to journal, to resume, to draw the same samples again."""
+    """What surrounds an execution: all that a backend needs to journal, to resume, to draw the same samples again.
+
+    A backend that is billed keeps its tasks in `run_folder` and spends no more than `budget_usd` there, in all executions
+    together. What failed before is submitted anew only with `again`.
+    """
 
     seed: int = 0
     step: int = 0
     purpose: Literal["forward", "gradient", "inference"] = "forward"
     run_folder: Path | None = None
     budget_usd: float | None = None
+    again: bool = False
 
 
 class ResultKind(Enum):

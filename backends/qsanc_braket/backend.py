@@ -1,0 +1,21 @@
+"""The entry point: from the target of a backend's name to the backend that stands for it.
+
+Nothing of the SDK is imported here, or by anything that this module imports: a backend imports it when it first runs.
+"""
+
+from __future__ import annotations
+
+from qsanc.target import Backend
+from qsanc_braket.names import target_of
+
+
+def backend(target: str | None = None) -> Backend:
+    """The backend `braket:TARGET`. Raises QsanError (QS810) for a device that nobody knows."""
+    chosen = target_of(target)
+    if chosen.local:
+        from qsanc_braket.local import LocalBackend
+
+        return LocalBackend(chosen.name)
+    from qsanc_braket.cloud.backend import CloudBackend
+
+    return CloudBackend.of(chosen)

@@ -1,0 +1,1 @@
+"""Commands of this package, one a module; `qsanc_braket.commands` lists them."""

@@ -1,0 +1,1 @@
+"""Circuits as tasks that are billed: a journal on disk, tokens that name work, and nothing submitted twice."""
