@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -63,7 +64,13 @@ class Circuit:
     """
 
     def __init__(
-        self, module: Module, entry: str, backend: str = "numpy", shots: int | None = None, tier: Tier = OFF
+        self,
+        module: Module,
+        entry: str,
+        backend: str = "numpy",
+        shots: int | None = None,
+        tier: Tier = OFF,
+        context: Context | None = None,
     ) -> None:
         item = item_of(module, entry)
         if isinstance(item, ast.Noise):
@@ -78,6 +85,7 @@ class Circuit:
             raise errors.fail(errors.error("QS101", title, help=errors.near(entry, known) or ", ".join(known[:12])))
         self._module, self._entry, self._item = module, entry, item
         self._backend, self._shots, self._tier = registry.load(backend), shots, tier
+        self._context = replace(context or Context(), purpose="inference")
         self._compiled: dict[tuple[tuple[tuple[str, object], ...], ...], Compiled] = {}
 
     def __repr__(self) -> str:
@@ -114,7 +122,7 @@ class Circuit:
             compiled.executables,
             inputs,
             Layout(1),
-            context=Context(seed=seed, purpose="inference"),
+            context=replace(self._context, seed=seed),
             shots=self._shots,
             tier=self._tier,
         )["result"]
@@ -210,5 +218,5 @@ class Circuit:
             np.array([values[slot] for slot in module.shared]), np.array([[values[slot] for slot in module.items]])
         )
         executable = compiled.executables[module.name]
-        results = executable.collect(executable.submit(Request(bindings, (0,)), Context(purpose="inference")))
+        results = executable.collect(executable.submit(Request(bindings, (0,)), self._context))
         return np.asarray(results.estimates[0].value[0])

@@ -50,6 +50,8 @@ def load(
     vocab: int | Sequence[str] | None = None,
     shots: int | None = None,
     jit: Mode | Tier = "auto",
+    folder: str | Path | None = None,
+    max_cost: float | None = None,
     **sizes: int | float,
 ) -> Model:
     """A model, compiled, with its initial parameters.
@@ -60,7 +62,8 @@ def load(
     samples each circuit instead of taking exact values. `jit` says whether kernels run as native code: `off` never,
     `on` always (compiled here where that is still to be done, an error where it cannot be), `auto` as soon as another
     process has compiled it. `off` and `on` give the same bits in every repetition; `auto` agrees with both to 1e-9. A
-    `Tier` also says where compiled code is kept. Raises QsanError.
+    `Tier` also says where compiled code is kept. A backend that is billed keeps its tasks in `folder` and spends at
+    most `max_cost` US dollars there. Raises QsanError.
 
     >>> import qsanc
     >>> model = qsanc.load("models/vqe_h2.qsan")
@@ -74,13 +77,25 @@ def load(
         given["vocab"] = words.size if words is not None else int(vocab)  # type: ignore[arg-type]
     entry = model_named(module, model)
     coding = Coding(vocabulary=words)
-    return Model(module, entry, backend, sizes=given, coding=coding, shots=shots, tier=tier_of(jit))
+    context = Context(run_folder=None if folder is None else Path(folder), budget_usd=max_cost)
+    return Model(module, entry, backend, sizes=given, coding=coding, shots=shots, tier=tier_of(jit), context=context)
 
 
-def load_run(folder: str | Path, *, backend: str | None = None, jit: Mode | Tier | None = None) -> Model:
+def load_run(
+    folder: str | Path,
+    *,
+    backend: str | None = None,
+    shots: int | None = None,
+    seed: int = 0,
+    jit: Mode | Tier | None = None,
+    max_cost: float | None = None,
+    again: bool = False,
+) -> Model:
     """The model of a run folder with its best weights. Raises QsanError for what is missing, damaged or changed.
 
-    `backend` and `jit` are as in training where they are None.
+    `backend`, `shots` and `jit` are as in training where they are None; `seed` is that of samples. A backend that is
+    billed keeps its tasks in the folder and makes the run cost no more than `max_cost` US dollars in all; work that it
+    failed to do is submitted anew only with `again`.
     """
     run = RunFolder.open(Path(folder))
     run.sources()
@@ -91,7 +106,8 @@ def load_run(folder: str | Path, *, backend: str | None = None, jit: Mode | Tier
         backend or info.backend,
         sizes={size.name: size.value for size in info.sizes if size.origin == "set"},
         coding=run.coding(),
-        shots=info.shots,
+        shots=shots or info.shots,
+        context=Context(seed=seed, run_folder=run.path, budget_usd=max_cost, again=again),
         found={size.name: int(size.value) for size in info.sizes if size.origin == "data"},
         tier=tier_of(jit or info.jit.mode),
     )
@@ -113,8 +129,10 @@ class Model:
         shots: int | None = None,
         found: Mapping[str, int] | None = None,
         tier: Tier = OFF,
+        context: Context | None = None,
     ) -> None:
         self._module, self._entry, self._backend_name, self._shots = module, entry, backend, shots
+        self._context = replace(context or Context(), purpose="inference")
         self._backend: Backend = registry.load(backend)
         self._sizes, self._coding, self._tier = dict(sizes), coding, tier
         self._history: History | None = None
@@ -185,6 +203,7 @@ class Model:
             train=task.parts.get("train"),
             valid=task.parts.get("valid"),
             recipe=task.recipe,
+            context=replace(self._context, purpose="forward"),
         )
         self._coding, self._history, self._ran = task.coding, history, task.objective.ran
         self._become(task.compiled, history.parameters)
@@ -240,7 +259,9 @@ class Model:
         objective = objective_of(self._compiled, method, shots=self._shots)
         records = ONE if inputs is None else self._records(inputs, labels)
         wrt = trained(self._model)
-        return dict(objective.gradient(self._params, records, wrt=wrt, context=Context(purpose="gradient"))[1])
+        return dict(
+            objective.gradient(self._params, records, wrt=wrt, context=replace(self._context, purpose="gradient"))[1]
+        )
 
     def lines(self, texts: Sequence[str], name: str) -> Table:
         """Records written as texts, one a line: sentences, or the numbers of the only field in order, as `0.1, 0.2`.
@@ -269,7 +290,7 @@ class Model:
         self._takes_data()
         coding = self._coding_of(columns, truncate)
         records = encode(self._model, Part.whole(table), replace(coding, labels=coding.labels or self._numbered()))
-        outputs = self._objective.outputs(self._params, records, context=Context(purpose="inference"))
+        outputs = self._objective.outputs(self._params, records, context=self._context)
         return report(self._model, outputs, records)
 
     def inspect(self, record: str | Sequence[int] | NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
@@ -283,7 +304,7 @@ class Model:
         records = self._records(_one(record))
         function = self._compiled.program.function(self._model.name)
         types, probes = function.types(), dict(function.probes)
-        found = self._objective.values(tuple(probes), self._params, records, context=Context(purpose="inference"))
+        found = self._objective.values(tuple(probes), self._params, records, context=self._context)
         lengths = {dim: int(length[0]) for dim, length in records.lengths.items()}
         return {
             name: found[name].reshape(*(lengths[dim] for dim in types[value].rows[1:]), *types[value].static)
@@ -292,7 +313,7 @@ class Model:
 
     def circuit(self, name: str) -> Circuit:
         """A circuit or ansatz that the model's file defines or imports, as a function of arrays."""
-        return Circuit(self._module, name, self._backend_name, self._shots, self._tier)
+        return Circuit(self._module, name, self._backend_name, self._shots, self._tier, self._context)
 
     def save(self, folder: str | Path) -> None:
         """Keep the model in a new run folder, for `load_run`, `qsanc predict` and `qsanc eval`. Raises QsanError."""
@@ -349,7 +370,7 @@ class Model:
             records = encode(self._model, Part.whole(inputs), self._coding_of(columns, truncate), labelled=False)
         else:
             records = self._records(inputs, truncate=truncate)
-        return self._objective.predict(self._params, records, context=Context(purpose="inference"))
+        return self._objective.predict(self._params, records, context=self._context)
 
     def _coding_of(self, columns: Mapping[str, str] | None, truncate: bool) -> Coding:
         chosen = self._coding.columns if columns is None else tuple(sorted(columns.items()))

@@ -103,6 +103,26 @@ def shots(function: F) -> F:
     )
 
 
+def billing(function: F) -> F:
+    """`--native`, `--max-cost` and `--again`, for backends that are billed."""
+    for option in (
+        click.option("--again", is_flag=True, help="Submit anew, and pay anew, what a billed backend failed to run."),
+        click.option(
+            "--max-cost", type=positive, metavar="USD",
+            help="Stop before a billed backend would cost more; what the run has cost before counts.",
+        ),
+        click.option("--native", is_flag=True, help="Send circuits in the device's own gates, as braket:NAME+native."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def shots_of_run(function: F) -> F:
+    return click.option(
+        "--shots", type=click.IntRange(min=1), help="Samples a circuit; by default as in training."
+    )(function)  # fmt: skip
+
+
 _JIT = click.Choice(["off", "on", "auto"])
 
 

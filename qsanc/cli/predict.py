@@ -7,12 +7,11 @@ from pathlib import Path
 
 import click
 
-from qsanc.api import load_run
 from qsanc.cli import options
 from qsanc.cli.report import print_json
+from qsanc.cli.trained import loaded
 from qsanc.diagnostics import Diagnostic, QsanError, Severity
 from qsanc.fast import Mode
-from qsanc.train.run_folder import RunFolder
 from qsanc.train.tables import read_table
 
 
@@ -21,6 +20,9 @@ from qsanc.train.tables import read_table
 @click.argument("texts", metavar="[TEXT...|-]", nargs=-1)
 @click.option("--data", type=options.file, help="A .tsv, .csv or .jsonl file of records; labels are not read.")
 @click.option("--backend", help="Where circuits run, ENTRY[:TARGET]; by default as in training.")
+@options.shots_of_run
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the samples.")
+@options.billing
 @options.jit_of_run
 @options.columns
 @options.truncate
@@ -30,6 +32,11 @@ def command(
     texts: tuple[str, ...],
     data: Path | None,
     backend: str | None,
+    shots: int | None,
+    seed: int,
+    native: bool,
+    max_cost: float | None,
+    again: bool,
     jit: Mode | None,
     columns: dict[str, str],
     truncate: bool,
@@ -45,7 +52,7 @@ def command(
         raise click.UsageError("give either --data or TEXT")
     if columns and data is None:
         raise click.UsageError("--column stands beside --data")
-    model = load_run(run, backend=backend, jit=options.tier(jit or RunFolder.open(run).info.jit.mode))
+    model = loaded(run, backend, shots, seed, jit, native=native, max_cost=max_cost, again=again)
     if data is not None:
         table = read_table(data)
     else:

@@ -7,12 +7,14 @@ from pathlib import Path
 import click
 import numpy as np
 
+from qsanc import registry
 from qsanc.api.circuit import Circuit
 from qsanc.check.imports import load
-from qsanc.cli import options
+from qsanc.cli import options, spending
 from qsanc.cli.report import print_json, warn_of_noise
 from qsanc.cli.values import argument
 from qsanc.fast import Mode
+from qsanc.target import Context
 
 
 @click.command()
@@ -22,6 +24,8 @@ from qsanc.fast import Mode
 @options.sizes
 @options.backend
 @options.shots
+@click.option("--out", type=options.file, metavar="FOLDER", help="Where a billed backend keeps its tasks.")
+@options.billing
 @options.jit
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the samples.")
 @options.as_json
@@ -32,6 +36,10 @@ def command(
     sizes: dict[str, int | float],
     backend: str,
     shots: int | None,
+    out: Path | None,
+    native: bool,
+    max_cost: float | None,
+    again: bool,
     jit: Mode,
     seed: int,
     as_json: bool,
@@ -45,7 +53,10 @@ def command(
     twice = [name for name in given if name in sizes]
     if twice:
         raise click.UsageError(f"`{twice[0]}` is given twice, as an argument and with --set")
-    function = Circuit(module, circuit, backend, shots, options.tier(jit))
+    backend = spending.named(backend, native=native)
+    budget = spending.allowed(registry.load(backend), max_cost, out, give="--out FOLDER")
+    context = Context(run_folder=out, budget_usd=budget, again=again)
+    function = Circuit(module, circuit, backend, shots, options.tier(jit), context)
     warn_of_noise(module)
     value = function.run({**given, **sizes}, seed=seed)
     if np.iscomplexobj(value):

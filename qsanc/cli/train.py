@@ -11,7 +11,7 @@ import click
 from qsanc import registry
 from qsanc.api.names import model_named
 from qsanc.check.imports import load
-from qsanc.cli import options
+from qsanc.cli import options, spending
 from qsanc.cli.progress import watch
 from qsanc.cli.report import print_json, warn_of_noise
 from qsanc.cli.results import confusion, table
@@ -46,6 +46,7 @@ from qsanc.train.task import Choices, Grad, PartName, Tables, Task, assemble
 @click.option("--grad", type=click.Choice(["auto", "parameter_shift", "adjoint", "spsa"]), help="How to differentiate.")
 @options.backend
 @options.shots
+@options.billing
 @click.option(
     "--jit",
     type=click.Choice(["off", "on", "auto"]),
@@ -73,6 +74,9 @@ def command(
     grad: Grad | None,
     backend: str,
     shots: int | None,
+    native: bool,
+    max_cost: float | None,
+    again: bool,
     jit: Mode | None,
     independent_shots: bool,
     columns: dict[str, str],
@@ -97,6 +101,7 @@ def command(
             patience,
             grad,
             shots,
+            native,
             jit,
             columns,
             truncate,
@@ -104,7 +109,8 @@ def command(
         )
         if any(value not in (None, {}, False) for value in settings):
             raise click.UsageError("--resume goes on with the settings of the run; give nothing else but data files")
-        return _resumed(resume, {"train": data, "valid": valid, "test": test}, not no_controls, as_json)
+        parts: dict[PartName, Path | None] = {"train": data, "valid": valid, "test": test}
+        return _resumed(resume, parts, not no_controls, max_cost, again, as_json)
     if file is None:
         raise click.UsageError("give a FILE to train, or --resume RUN")
     if independent_shots and shots is None:
@@ -112,7 +118,9 @@ def command(
     files = _files({"train": data, "valid": valid, "test": test})
     module = load(file)
     entry = model_named(module, model)
+    backend = spending.named(backend, native=native)
     chosen = registry.load(backend)
+    max_cost = spending.allowed(chosen, max_cost, out, give="--out RUN")
     warn_of_noise(module)
     tables, sources = _read(files, columns, truncate)
     task = assemble(
@@ -135,19 +143,38 @@ def command(
             recipe=task.recipe,
             method=task.method,
             shots=shots,
-            settings=(("independent_shots", independent_shots), ("controls", not no_controls)),
+            settings=(
+                ("independent_shots", independent_shots),
+                ("controls", not no_controls),
+                *((("max_cost", max_cost),) if max_cost is not None else ()),
+            ),
             data=sources,
             parts=tuple((name, records.count) for name, records in task.parts.items()),
         )
         run = RunFolder.create(out, info, texts, task.coding)
-    return _carry_out(task, backend, run, not no_controls, as_json)
+    return _carry_out(task, backend, run, not no_controls, max_cost, again, as_json)
 
 
-def _resumed(folder: Path, given: dict[PartName, Path | None], controls: bool, as_json: bool) -> int:
+def _resumed(
+    folder: Path,
+    given: dict[PartName, Path | None],
+    controls: bool,
+    max_cost: float | None,
+    again: bool,
+    as_json: bool,
+) -> int:
     run = RunFolder.open(folder)
     info, coding = run.info, run.coding()
     run.sources()
     settings = dict(info.settings)
+    chosen = registry.load(info.backend)
+    before = settings.get("max_cost")
+    if max_cost is None and isinstance(before, float):
+        max_cost = before
+    max_cost = spending.allowed(chosen, max_cost, folder, give="RUN")
+    if max_cost != before and max_cost is not None:
+        with run.held():
+            run.note(replace(run.info, settings=tuple({**dict(run.info.settings), "max_cost": max_cost}.items())))
     known = {source.part: Path(source.file) for source in info.data}
     tables, sources = _read(
         _files({**known, **{name: path for name, path in given.items() if path is not None}}),
@@ -160,7 +187,7 @@ def _resumed(folder: Path, given: dict[PartName, Path | None], controls: bool, a
     task = assemble(
         module,
         info.model,
-        registry.load(info.backend),
+        chosen,
         tables,
         sizes={size.name: size.value for size in info.sizes if size.origin == "set"},
         recipe=info.recipe,
@@ -168,13 +195,30 @@ def _resumed(folder: Path, given: dict[PartName, Path | None], controls: bool, a
         independent=settings.get("independent_shots") is True,
         tier=options.tier(info.jit.mode),
     )
-    return _carry_out(task, info.backend, run, controls and settings.get("controls") is not False, as_json)
+    controls = controls and settings.get("controls") is not False
+    return _carry_out(task, info.backend, run, controls, max_cost, again, as_json)
 
 
-def _carry_out(task: Task, backend: str, run: RunFolder | None, controls: bool, as_json: bool) -> int:
+def _carry_out(
+    task: Task,
+    backend: str,
+    run: RunFolder | None,
+    controls: bool,
+    max_cost: float | None,
+    again: bool,
+    as_json: bool,
+) -> int:
     try:
         with nullcontext() if as_json else watch(task.recipe.epochs) as observer:
-            outcome = carry_out(task, registry.load(backend), run=run, observer=observer, controls=controls)
+            outcome = carry_out(
+                task,
+                registry.load(backend),
+                run=run,
+                observer=observer,
+                controls=controls,
+                budget_usd=max_cost,
+                again=again,
+            )
     except Interrupted as interruption:
         where = f"; go on with: qsanc train --resume {run.path}" if run is not None else ""
         click.echo(f"{interruption}{where}", err=True)

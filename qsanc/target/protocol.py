@@ -93,8 +93,8 @@ class Results:
 class Context:
     """What surrounds an execution: all that a backend needs to journal, to resume, to draw the same samples again.
 
-    A backend that is billed keeps its tasks in `run_folder` and spends no more than `budget_usd` there, in all executions
-    together. What failed before is submitted anew only with `again`.
+    A backend that is billed keeps its tasks in `run_folder` and spends no more than `budget_usd` there, in all
+    executions together. What failed before is submitted anew only with `again`.
     """
 
     seed: int = 0

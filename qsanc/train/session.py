@@ -36,20 +36,29 @@ def carry_out(
     run: RunFolder | None = None,
     observer: Observer | None = None,
     controls: bool = True,
+    budget_usd: float | None = None,
+    again: bool = False,
 ) -> Outcome:
     """Train, from where the run was stopped if it was; then train the controls, and finish the run.
 
-    `run.json` says from which step on native code ran.
+    `run.json` says from which step on native code ran. `budget_usd` and `again` are for a backend that is billed, see
+    `Context`.
 
     Raises what `fit` raises, after noting in the run how it ended, and QsanError (QS939) for a run that another process
     is writing.
     """
     with run.held() if run is not None else nullcontext():
-        return _carried_out(task, backend, run, observer, controls)
+        context = Context(run_folder=None if run is None else run.path, budget_usd=budget_usd, again=again)
+        return _carried_out(task, backend, run, observer, controls, context)
 
 
 def _carried_out(
-    task: Task, backend: Backend, run: RunFolder | None, observer: Observer | None, controls: bool
+    task: Task,
+    backend: Backend,
+    run: RunFolder | None,
+    observer: Observer | None,
+    controls: bool,
+    context: Context,
 ) -> Outcome:
     progress = run.progress(task.model) if run is not None else None
     keeper = _Keeper(run, task) if run is not None else None
@@ -65,7 +74,7 @@ def _carried_out(
             test=task.parts.get("test"),
             recipe=task.recipe,
             progress=progress,
-            context=Context(run_folder=run.path if run is not None else None),
+            context=context,
             keeper=keeper,
             observer=observer,
         )

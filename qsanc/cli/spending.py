@@ -1,0 +1,45 @@
+"""Leave to spend money, which no command takes for itself."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from qsanc.target import Backend
+
+NATIVE = "+native"
+
+
+def named(backend: str, *, native: bool) -> str:
+    """The name of a backend, with what `--native` adds to it."""
+    if not native or backend.endswith(NATIVE):
+        return backend
+    if ":" not in backend:
+        raise click.UsageError("--native stands beside a device, as in --backend braket:NAME")
+    return backend + NATIVE
+
+
+def allowed(backend: Backend, max_cost: float | None, folder: Path | None, *, give: str) -> float | None:
+    """What may be spent on a backend, in US dollars: `max_cost`, or None once a person at the terminal has agreed.
+
+    `give` is the option that names the folder in which tasks are kept. Raises click.UsageError where a billed backend
+    has no such folder, or nobody has said that it may cost something, and for a cost that nothing can have.
+    """
+    if not backend.capabilities.billed:
+        if max_cost is not None:
+            raise click.UsageError(f"--max-cost: {backend.capabilities.name} costs nothing")
+        return None
+    if folder is None:
+        raise click.UsageError(f"{backend.capabilities.name} is billed: give {give}, where its tasks are kept")
+    if max_cost is None:
+        if not sys.stdin.isatty():
+            raise click.UsageError(f"{backend.capabilities.name} is billed: give --max-cost USD")
+        click.confirm(
+            f"{backend.capabilities.name} is billed, and nothing limits the cost (--max-cost USD would; "
+            "`qsanc explain` says what it comes to). Go on?",
+            abort=True,
+            err=True,
+        )
+    return max_cost
