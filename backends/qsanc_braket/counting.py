@@ -17,7 +17,7 @@ from qsanc.fast import OFF, Tier
 from qsanc.ir.circuit import CircuitModule
 from qsanc.target import Backend, Capabilities, Context, Floats, Handle, Request, Results
 from qsanc.target.draws import Draws
-from qsanc.target.expand import Expansion, expand
+from qsanc.target.expand import Expansion, PlainCircuit, expand
 
 _EXACT = 1 << 20
 """Draws that stand for probabilities."""
@@ -25,14 +25,26 @@ _EXACT = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request: so many entries (rows, pairs or shifts), for which so many different circuits are run."""
+    """One request: for so many entries (rows, pairs or shifts), each in every one of `settings`, so many different
+    circuits are run.
+
+    A setting is named by its module and what it reads; `samples` holds a circuit of each, `shots` are those of each
+    circuit, None for exact values.
+    """
 
     module: str
     purpose: str
     step: int
     entries: int
+    settings: tuple[str, ...]
     circuits: int
     shots: int | None
+    samples: tuple[PlainCircuit, ...] = field(repr=False)
+
+    @property
+    def readings(self) -> int:
+        """The circuits before equal ones are taken together."""
+        return self.entries * len(self.settings)
 
 
 @dataclass(eq=False)
@@ -57,6 +69,12 @@ class Counting:
         with self._lock:
             self.asked.append(asked)
 
+    def taken(self) -> tuple[Asked, ...]:
+        """The requests since this was asked last."""
+        with self._lock:
+            asked, self.asked = self.asked, []
+        return tuple(asked)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counted:
@@ -80,18 +98,30 @@ class CountingExecutable:
         return f"{self._module.name}: circuits are counted, none is run\n"
 
     def submit(self, request: Request, context: Context) -> Counted:
-        expansion = expand(self._module, request)
-        entries = request.bindings.rows if request.pairs is None else len(request.pairs)
-        if request.shifts is not None:
-            entries = len(request.shifts)
-        circuits = len(expansion)
-        self._counting.note(Asked(self._module.name, context.purpose, context.step, entries, circuits, request.shots))
+        expansion = expand(self._module, request, gates=self._counting.capabilities.gates)
+        self._counting.note(_asked(self._module.name, expansion, context))
         return Counted(expansion, _outcomes(expansion, request.shots, context))
 
     def collect(self, handle: Handle) -> Results:
         if not isinstance(handle, Counted):
             raise CompilerBug("this handle belongs to another backend")
         return handle.expansion.combine(handle.outcomes, shots=handle.expansion.request.shots)
+
+
+def _asked(module: str, expansion: Expansion, context: Context) -> Asked:
+    request = expansion.request
+    places = {f"{module} setting {number}": at for number, at in expansion.settings.items()}
+    places |= {f"{module} overlap {number}": at for number, (_, at) in expansion.overlaps.items()}
+    return Asked(
+        module,
+        context.purpose,
+        context.step,
+        max(map(len, places.values()), default=0),
+        tuple(places),
+        len(expansion),
+        request.shots,
+        tuple(expansion.circuit(int(at[0])) for at in places.values() if len(at)),
+    )
 
 
 def _outcomes(expansion: Expansion, shots: int | None, context: Context) -> list[Floats]:

@@ -72,6 +72,10 @@ class Expansion:
         """How many outcomes circuit `number` has."""
         return self._writer.outcomes(self._asked[number])
 
+    def circuit(self, number: int) -> PlainCircuit:
+        """One of the circuits, written without the others."""
+        return self._writer.circuit(self._asked[number])
+
     @cached_property
     def circuits(self) -> tuple[PlainCircuit, ...]:
         return tuple(map(self._writer.circuit, self._asked))
