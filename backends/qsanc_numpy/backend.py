@@ -7,8 +7,9 @@ from qsanc.fast import OFF, Tier
 from qsanc.ir.circuit import Channel, CircuitModule, State
 from qsanc.ir.gates import GATES
 from qsanc.target import Capabilities, ResultKind
+from qsanc.target.memory import available, too_large
 from qsanc_numpy.executable import NumpyExecutable
-from qsanc_numpy.memory import available, needed, too_large
+from qsanc_numpy.memory import needed
 
 MAX_WIRES = 26
 _MAX_SHOTS = 1 << 30

@@ -13,21 +13,15 @@ from qsanc.diagnostics import CompilerBug, QsanError
 from qsanc.fast import OFF, Tier
 from qsanc.ir.circuit import CircuitModule, Overlap
 from qsanc.target import Context, Estimate, Gradient, Handle, Pullback, Request, Results
-from qsanc.target.draws import Draws, circuit_key, draw_counts, numbered, row_keys, shift_keys
+from qsanc.target.memory import available, too_large
 from qsanc.target.profile import Watch
-from qsanc.target.sampling import (
-    Readings,
-    measured_module,
-    overlap_chance,
-    overlap_estimate,
-    overlap_method,
-    readings,
-)
+from qsanc.target.sampled import Sampler
+from qsanc.target.sampling import measured_module
 from qsanc_numpy import register
 from qsanc_numpy.arrays import Floats
 from qsanc_numpy.engine import Engine
 from qsanc_numpy.evaluate import Lowered, Values
-from qsanc_numpy.memory import available, keep_pages, needed_for_gradient, needed_for_overlaps, too_large
+from qsanc_numpy.memory import keep_pages, needed_for_gradient, needed_for_overlaps
 from qsanc_numpy.profile import watched_values_and_adjoint, watched_values_at_shifts
 from qsanc_numpy.threads import BlasThreads
 
@@ -50,6 +44,7 @@ class NumpyExecutable:
         self._module, self._tier, self._single = module, tier, single
         self._lowered = Lowered.of(module, single=single)
         self._threads = BlasThreads()
+        self._sampler = Sampler(module)
         keep_pages()
         self._overlaps = frozenset(k for k, result in enumerate(module.results) if isinstance(result, Overlap))
 
@@ -67,7 +62,11 @@ class NumpyExecutable:
             if request.shots is None:
                 values = self._exact(self._lowered, request, request.results)
                 return Finished(Results(tuple(Estimate(values[k]) for k in request.results)))
-            return Finished(self._sampled(request, request.shots, context))
+            return Finished(
+                self._sampler.estimates(
+                    request, request.shots, context, lambda wanted: self._distributions(request, wanted)
+                )
+            )
 
     def collect(self, handle: Handle) -> Results:
         if not isinstance(handle, Finished):
@@ -143,50 +142,10 @@ class NumpyExecutable:
         return lowered.values_at_shifts(request.bindings, results, request.pairs, request.shifts)
 
     @cached_property
-    def _readings(self) -> Readings:
-        return readings(self._module)
-
-    @cached_property
     def _measured(self) -> Lowered:
-        return Lowered.of(measured_module(self._module, self._readings.settings), single=self._single)
+        return Lowered.of(measured_module(self._module, self._sampler.readings.settings), single=self._single)
 
-    def _sampled(self, request: Request, shots: int, context: Context) -> Results:
-        draws = Draws(context)
-        if request.pairs is not None:
-            return self._sampled_overlaps(request, shots, draws)
-        needed = self._readings.needed(request.results)
-        values = self._exact(self._measured, request, needed)
-        counts: dict[int, Floats] = {}
-        for number in needed:
-            setting = self._readings.settings[number]
-            name = circuit_key(self._module, (setting.segment,), setting.basis)
-            keys = self._keys(request, name, row_keys(self._module, setting.segment, request.bindings))
-            counts[number] = draw_counts(draws, keys, np.asarray(values[number], np.float64), shots)
-        entries = request.bindings.rows if request.shifts is None else len(request.shifts)
-        return Results(tuple(self._readings.estimate(k, counts.__getitem__, entries, shots) for k in request.results))
-
-    def _sampled_overlaps(self, request: Request, shots: int, draws: Draws) -> Results:
-        assert request.pairs is not None
-        values = self._exact(self._lowered, request, request.results)
-        estimates = []
-        for k in request.results:
-            overlap = self._module.results[k]
-            assert isinstance(overlap, Overlap)
-            method = overlap_method(self._module, overlap)
-            name = circuit_key(self._module, (overlap.left, overlap.right), (method, overlap.wires))
-            left = row_keys(self._module, overlap.left, request.bindings)
-            right = row_keys(self._module, overlap.right, request.bindings)
-            keys = self._keys(request, name, [left[i] + right[j] for i, j in request.pairs.tolist()])
-            chances = overlap_chance(method, np.asarray(values[k], np.float64))
-            zeros = draw_counts(draws, keys, np.stack([chances, 1 - chances], axis=1), shots)[:, 0]
-            estimates.append(overlap_estimate(method, zeros, shots))
-        return Results(tuple(estimates))
-
-    @staticmethod
-    def _keys(request: Request, name: bytes, rows: Sequence[bytes]) -> list[bytes]:
-        """A key for each row, pair or shift: what is run, at which numbers, shifted where; copies where independent."""
-        keys = [name + row for row in rows]
-        if request.shifts is not None:
-            shifted = shift_keys(request.shifts)
-            keys = [keys[row] + shift for row, shift in zip(request.shifts.row.tolist(), shifted, strict=True)]
-        return numbered(keys) if request.independent else keys
+    def _distributions(self, request: Request, wanted: tuple[int, ...]) -> Mapping[int, Floats]:
+        """Of settings, or, where the request has pairs, the values of overlaps."""
+        values = self._exact(self._measured if request.pairs is None else self._lowered, request, wanted)
+        return {k: np.asarray(value, np.float64) for k, value in values.items()}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from qsanc.ir.circuit import Channel, CircuitModule, Expectation, Observable, Overlap, Pauli, Segment, State
+from qsanc.target.memory import readable
 from qsanc_numpy import backend
 from qsanc_numpy.backend import NumpyBackend
-from qsanc_numpy.memory import needed, readable
+from qsanc_numpy.memory import needed
 
 
 def module(wires: int, *results: object, segments: int = 1, body: tuple = ()) -> CircuitModule:
