@@ -110,7 +110,7 @@ def command(
         if any(value not in (None, {}, False) for value in settings):
             raise click.UsageError("--resume goes on with the settings of the run; give nothing else but data files")
         parts: dict[PartName, Path | None] = {"train": data, "valid": valid, "test": test}
-        return _resumed(resume, parts, not no_controls, max_cost, again, as_json)
+        return resumed(resume, parts, not no_controls, max_cost, again, as_json)
     if file is None:
         raise click.UsageError("give a FILE to train, or --resume RUN")
     if independent_shots and shots is None:
@@ -155,7 +155,7 @@ def command(
     return _carry_out(task, backend, run, not no_controls, max_cost, again, as_json)
 
 
-def _resumed(
+def resumed(
     folder: Path,
     given: dict[PartName, Path | None],
     controls: bool,
@@ -163,6 +163,7 @@ def _resumed(
     again: bool,
     as_json: bool,
 ) -> int:
+    """Go on with a run that was stopped, on the data it was begun with, or files that hold the same; the exit code."""
     run = RunFolder.open(folder)
     info, coding = run.info, run.coding()
     run.sources()

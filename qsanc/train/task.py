@@ -20,12 +20,12 @@ from qsanc.grad.circuit import Method
 from qsanc.ir.program import Model, Recipe
 from qsanc.passes.model.pipeline import Level
 from qsanc.target import Backend, Ints
-from qsanc.train import errors, splits
+from qsanc.train import draws, errors, splits
 from qsanc.train.compiled import Compiled as CompiledObjective
 from qsanc.train.data import Coding, divide, learn
 from qsanc.train.encoding import encode
 from qsanc.train.parameters import trained
-from qsanc.train.records import Records
+from qsanc.train.records import ONE, Records
 from qsanc.train.tables import Table
 from qsanc.train.words import Vocabulary
 
@@ -93,6 +93,13 @@ class Task:
     @property
     def model(self) -> Model:
         return self.compiled.program.models[0]
+
+    @property
+    def first_batch(self) -> Records:
+        """What the first step of the first epoch is taken on: one record for a model without data."""
+        train = self.parts.get("train", ONE)
+        order = draws.permutation(train.count, self.recipe.seed, "shuffle", 0)
+        return train.take(order).slice(0, min(self.recipe.batch or train.count, train.count))
 
 
 def assemble(
