@@ -36,6 +36,8 @@ def test_facts_hang_together(device) -> None:
     assert all(GATES[gate].braket for gate in device.gates)
     assert device.noise <= set(CHANNELS)
     assert device.exact_results <= device.results
+    assert {"Sample", "Expectation", "Probability"} <= device.results
+    assert ("AdjointGradient" in device.results) == (device.name == "SV1")
     assert len(set(device.qubit_names)) == device.qubits
     assert 1 <= device.shots[0] < device.shots[1]
     assert (device.kind == "simulator") == ("quantum-simulator" in device.arn) == (not device.price.shot_usd)

@@ -45,7 +45,7 @@ class Device:
     `gates` are those it accepts outside verbatim boxes, by our names; `native` its own, by Braket's names (none for
     simulators). `qubit_names` are the numbers the device gives its qubits. `connectivity` holds pairs (a < b) of them,
     None where every pair can interact. `shots` is a closed range; with `exact`, 0 shots ask for exact values.
-    `results` are Braket's result types (`expectation`, `probability`, ...), `exact_results` those that 0 shots give.
+    `results` are Braket's result types (`Expectation`, `StateVector`, ...), `exact_results` those that 0 shots give.
     `concurrent` is how many tasks may be in flight, None where no limit is published.
     """
 
