@@ -69,6 +69,7 @@ TITLES: Mapping[str, str] = MappingProxyType(
         "QS811": "two packages offer one backend",
         "QS812": "a backend lacks a package that it needs",
         "QS813": "there is no native code",
+        "QS814": "the sheet of a device is damaged",
         "QS901": "the data file cannot be read",
         "QS902": "unknown data format",
         "QS903": "data file too large",
