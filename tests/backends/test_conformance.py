@@ -7,6 +7,9 @@ be as far out as it is with a probability of at least ALPHA.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -35,21 +38,50 @@ from qsanc.testing.strategies import bindings, circuits
 ALPHA = 1e-9
 SHOTS = 2000
 
-BACKENDS: dict[str, Backend] = {"fake": FakeBackend()} | {
-    offer.entry: registry.load(offer.entry) for offer in registry.available()
+
+@dataclass(frozen=True)
+class Made:
+    """How a backend is made for these tests, and whether it gives exact values or takes shots. `wires`: of random
+    circuits, where each further one would cost compiled kernels."""
+
+    make: Callable[[], AbstractContextManager[Backend]]
+    exact: bool = True
+    shots: bool = True
+    wires: int = 4
+
+
+def installed(name: str) -> Callable[[], AbstractContextManager[Backend]]:
+    return lambda: nullcontext(registry.load(name))
+
+
+# A backend that needs something around it (a server, say) is added here, with a context manager that builds both.
+MADE = {
+    "fake": Made(lambda: nullcontext(FakeBackend()), exact=False),
+    "numpy": Made(installed("numpy")),
+    "braket:sv": Made(installed("braket:sv")),
+    "braket:dm": Made(installed("braket:dm"), wires=3),
+} | {
+    offer.entry: Made(installed(offer.entry))
+    for offer in registry.available()
+    if offer.entry not in ("numpy", "braket")
 }
 
 
+@pytest.fixture(scope="session")
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    with MADE[request.param].make() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def wires(backend: Backend) -> int:
+    return MADE[backend.capabilities.name].wires
+
+
 def named(**wanted: bool) -> pytest.MarkDecorator:
-    """The backends that are exact, or that sample."""
-    names = [
-        name
-        for name, backend in BACKENDS.items()
-        if all(
-            {"exact": backend.capabilities.exact, "shots": backend.capabilities.shots is not None}[k] for k in wanted
-        )
-    ]
-    return pytest.mark.parametrize("name", names)
+    """The backends that are exact, or that sample; all of them where nothing is wanted."""
+    names = [name for name, made in MADE.items() if all(getattr(made, k) for k in wanted)]
+    return pytest.mark.parametrize("backend", names, indirect=True)
 
 
 def lowered(backend: Backend, module: CircuitModule, shots: int | None) -> Executable:
@@ -63,22 +95,23 @@ def results_of(backend: Backend) -> list[str]:
     return [kind.value for kind in backend.capabilities.results]
 
 
-@pytest.mark.parametrize("name", BACKENDS)
-def test_capabilities_agree_with_themselves(name: str) -> None:
-    c = BACKENDS[name].capabilities
+@named()
+def test_capabilities_agree_with_themselves(backend: Backend) -> None:
+    c = backend.capabilities
+    assert (c.exact, c.shots is not None) == (MADE[c.name].exact, MADE[c.name].shots)
     assert c.exact or c.shots is not None
     assert c.max_wires >= 1
     assert (ResultKind.OVERLAP in c.results) == bool(c.overlaps)
-    assert ("adjoint" in c.gradients) == isinstance(lowered(BACKENDS[name], TWO_SEGMENTS, SHOTS), Differentiable)
+    assert ("adjoint" in c.gradients) == isinstance(lowered(backend, TWO_SEGMENTS, SHOTS), Differentiable)
 
 
 @named(exact=True)
 @settings(max_examples=60)
 @given(data=st.data())
-def test_exact_values_are_those_of_the_oracle(name: str, data: st.DataObject) -> None:
-    module = data.draw(circuits(max_gates=8, results=results_of(BACKENDS[name])))
+def test_exact_values_are_those_of_the_oracle(backend: Backend, wires: int, data: st.DataObject) -> None:
+    module = data.draw(circuits(max_gates=8, max_wires=wires, results=results_of(backend)))
     request = data.draw(requests(module, data.draw(bindings(module)), shifted=False))
-    executable = lowered(BACKENDS[name], module, None)
+    executable = lowered(backend, module, None)
     found = executable.collect(executable.submit(request, Context()))
     for estimate, value in zip(found.estimates, expected(module, request), strict=True):
         np.testing.assert_allclose(estimate.value, value, atol=1e-10)
@@ -89,8 +122,7 @@ def test_exact_values_are_those_of_the_oracle(name: str, data: st.DataObject) ->
 @named(exact=True)
 @settings(max_examples=40)
 @given(data=st.data())
-def test_exact_values_at_shifts_are_those_of_the_oracle(name: str, data: st.DataObject) -> None:
-    backend = BACKENDS[name]
+def test_exact_values_at_shifts_are_those_of_the_oracle(backend: Backend, wires: int, data: st.DataObject) -> None:
     module = data.draw(
         circuits(max_gates=6, max_wires=3, gates=backend.capabilities.gates, results=results_of(backend))
     )
@@ -135,31 +167,33 @@ ROWS = Bindings(np.array([0.4, -0.9]), np.array([[0.3, 1.1], [2.0, -0.5], [0.3, 
 PAIRS = np.array([[0, 1], [1, 1], [2, 3], [0, 1]])
 
 
-def sampled(name: str, request: Request, context: Context = Context(seed=3)) -> list[np.ndarray]:  # noqa: B008
-    executable = lowered(BACKENDS[name], TWO_SEGMENTS, request.shots)
+def sampled(backend: Backend, request: Request, context: Context = Context(seed=3)) -> list[np.ndarray]:  # noqa: B008
+    executable = lowered(backend, TWO_SEGMENTS, request.shots)
     return [estimate.value for estimate in executable.collect(executable.submit(request, context)).estimates]
 
 
 @named(shots=True)
-def test_counts_lie_within_binomial_bounds(name: str) -> None:
+def test_counts_lie_within_binomial_bounds(backend: Backend) -> None:
     request = Request(ROWS, (0, 1, 2, 3, 4), shots=SHOTS)
-    for k, found, exact in zip(request.results, sampled(name, request), expected(TWO_SEGMENTS, request), strict=True):
+    for k, found, exact in zip(
+        request.results, sampled(backend, request), expected(TWO_SEGMENTS, request), strict=True
+    ):
         parity = isinstance(TWO_SEGMENTS.results[k], Expectation)
         within_bounds((1 + found) / 2 if parity else found, (1 + exact) / 2 if parity else exact)
 
 
 @named(shots=True)
-def test_overlaps_lie_within_binomial_bounds(name: str) -> None:
+def test_overlaps_lie_within_binomial_bounds(backend: Backend) -> None:
     request = Request(ROWS, (6, 7, 8), PAIRS, shots=SHOTS)
-    found, exact = sampled(name, request), expected(TWO_SEGMENTS, request)
+    found, exact = sampled(backend, request), expected(TWO_SEGMENTS, request)
     within_bounds(found[0], exact[0])
     within_bounds((1 + found[1]) / 2, (1 + exact[1]) / 2)
     within_bounds(found[2], exact[2])
 
 
 @named(shots=True)
-def test_counts_at_shifts_lie_within_binomial_bounds(name: str) -> None:
-    executable = lowered(BACKENDS[name], TWO_SEGMENTS, SHOTS)
+def test_counts_at_shifts_lie_within_binomial_bounds(backend: Backend) -> None:
+    executable = lowered(backend, TWO_SEGMENTS, SHOTS)
     sites = range(len(list(executable.module.sites())))
     row, site = (np.array(a, np.int64) for a in zip(*[(k % 4, s) for k, s in enumerate(sites)], strict=True))
     shifts = Shifts(row, site, np.full(len(row), math.pi / 2), np.zeros_like(row))
@@ -176,9 +210,9 @@ def within_bounds(found: np.ndarray, exact: np.ndarray) -> None:
 
 
 @named(shots=True)
-def test_variances_are_those_of_the_mean(name: str) -> None:
+def test_variances_are_those_of_the_mean(backend: Backend) -> None:
     """Over 200 seeds the mean squared error of each estimate is its mean variance, within six standard deviations."""
-    executable = lowered(BACKENDS[name], TWO_SEGMENTS, 20)
+    executable = lowered(backend, TWO_SEGMENTS, 20)
     for results, pairs in ((0, 3, 4, 5), None), ((6, 7), PAIRS[:1]):
         one_row = Bindings(ROWS.shared, ROWS.items[:2])
         request = Request(one_row, results, pairs, shots=20)
@@ -193,35 +227,35 @@ def test_variances_are_those_of_the_mean(name: str) -> None:
 
 
 @named(shots=True)
-def test_samples_follow_the_seed_and_nothing_else(name: str) -> None:
+def test_samples_follow_the_seed_and_nothing_else(backend: Backend) -> None:
     request = Request(ROWS, (0, 1, 5), shots=50)
-    once = sampled(name, request)
-    np.testing.assert_equal(sampled(name, request), once)
+    once = sampled(backend, request)
+    np.testing.assert_equal(sampled(backend, request), once)
     for other in (Context(seed=4), Context(seed=3, step=1), Context(seed=3, purpose="gradient")):
-        assert any(not np.array_equal(a, b) for a, b in zip(sampled(name, request, other), once, strict=True))
+        assert any(not np.array_equal(a, b) for a, b in zip(sampled(backend, request, other), once, strict=True))
     order = [3, 1, 0]
     some = Request(Bindings(ROWS.shared, ROWS.items[order]), (5, 0), shots=50)
-    moved = sampled(name, some)
+    moved = sampled(backend, some)
     np.testing.assert_equal(moved[0], once[2][order])
     np.testing.assert_equal(moved[1], once[0][order])
 
 
 @named(shots=True)
-def test_equal_rows_share_samples_unless_they_are_to_be_independent(name: str) -> None:
-    shared = sampled(name, Request(ROWS, (0, 1, 5), shots=1000))
-    alone = sampled(name, Request(ROWS, (0, 1, 5), shots=1000, independent=True))
+def test_equal_rows_share_samples_unless_they_are_to_be_independent(backend: Backend) -> None:
+    shared = sampled(backend, Request(ROWS, (0, 1, 5), shots=1000))
+    alone = sampled(backend, Request(ROWS, (0, 1, 5), shots=1000, independent=True))
     assert all(value[0] == value[2] for value in shared)
     assert any(value[0] != value[2] for value in alone)
-    pairs = sampled(name, Request(ROWS, (6, 7), PAIRS, shots=1000))
+    pairs = sampled(backend, Request(ROWS, (6, 7), PAIRS, shots=1000))
     assert all(value[0] == value[3] for value in pairs)
-    pairs = sampled(name, Request(ROWS, (6, 7), PAIRS, shots=1000, independent=True))
+    pairs = sampled(backend, Request(ROWS, (6, 7), PAIRS, shots=1000, independent=True))
     assert any(value[0] != value[3] for value in pairs)
 
 
-@pytest.mark.parametrize("name", BACKENDS)
-def test_no_rows_give_no_values(name: str) -> None:
-    shots = None if BACKENDS[name].capabilities.exact else SHOTS
-    executable = lowered(BACKENDS[name], TWO_SEGMENTS, shots)
+@named()
+def test_no_rows_give_no_values(backend: Backend) -> None:
+    shots = None if backend.capabilities.exact else SHOTS
+    executable = lowered(backend, TWO_SEGMENTS, shots)
     for results, pairs in zip(kinds_of(TWO_SEGMENTS), (None, np.zeros((0, 2), np.int64)), strict=True):
         request = Request(Bindings(ROWS.shared, np.zeros((0, 2))), results, pairs, shots=shots)
         found = executable.collect(executable.submit(request, Context())).estimates
@@ -229,15 +263,15 @@ def test_no_rows_give_no_values(name: str) -> None:
         assert [estimate.value.shape for estimate in found] == shapes
 
 
-@pytest.mark.parametrize("name", BACKENDS)
-def test_a_plan_is_text(name: str) -> None:
-    shots = None if BACKENDS[name].capabilities.exact else SHOTS
-    assert lowered(BACKENDS[name], TWO_SEGMENTS, shots).plan().endswith("\n")
+@named()
+def test_a_plan_is_text(backend: Backend) -> None:
+    shots = None if backend.capabilities.exact else SHOTS
+    assert lowered(backend, TWO_SEGMENTS, shots).plan().endswith("\n")
 
 
 @named(shots=True)
-def test_samples_at_shifts_do_not_depend_on_their_order(name: str) -> None:
-    executable = lowered(BACKENDS[name], TWO_SEGMENTS, SHOTS)
+def test_samples_at_shifts_do_not_depend_on_their_order(backend: Backend) -> None:
+    executable = lowered(backend, TWO_SEGMENTS, SHOTS)
     row, site = np.array([0, 1, 3, 3]), np.array([0, 1, 1, 0])
     order = [2, 0, 3]
 
