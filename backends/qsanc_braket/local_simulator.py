@@ -33,7 +33,7 @@ State: TypeAlias = NDArray[np.complex128]
 Operation: TypeAlias = Any
 """What `evolve` takes."""
 
-_CLASSES: Mapping[str, Any] = {
+CLASSES: Mapping[str, Any] = {
     "i": gate_operations.Identity,
     "x": gate_operations.PauliX,
     "y": gate_operations.PauliY,
@@ -103,7 +103,7 @@ def operation(step: Instruction, angles: Sequence[float]) -> Operation:
     if isinstance(step, Channel):
         return _CHANNELS[step.kind](step.wires, *step.strength)
     assert isinstance(step, Gate)
-    made = _CLASSES.get(step.name)
+    made = CLASSES.get(step.name)
     if made is None:
         return _Kept(gate_operations.Unitary(step.wires, GATES[step.name].matrix(angles)))
     return _Kept(made(step.wires, *angles))
