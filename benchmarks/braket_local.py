@@ -1,10 +1,10 @@
-"""What `braket:sv` adds to the simulator: an epoch of training beside the simulator's own `evolve` on the same circuits.
+"""What `braket:sv` costs beside the simulator that it runs on: an epoch of training, circuit by circuit.
 
     python -m benchmarks.braket_local [--data TABLE] [--model FILE] [--target sv|dm] [--requests N] [--rounds N]
 
 One epoch runs, and its requests are noted. Then each request is answered again, in turns: by `qsanc`, from bindings to
-values, and by the simulator, which takes every distinct bound circuit of the request from |0...0> to its end. Operations
-are made beforehand for the simulator and not timed; nor does it read a result. Seconds are processor time of one thread.
+values, and by the simulator's own `evolve`, which takes every distinct bound circuit of the request from |0...0> to its
+end. Its operations are made beforehand and not timed, and it reads no result. Seconds are processor time of one thread.
 """
 
 from __future__ import annotations
