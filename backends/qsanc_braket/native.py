@@ -17,16 +17,17 @@ global phase.
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from qsanc.diagnostics import Diagnostic, QsanError, Severity
 from qsanc.ir.circuit import Channel, CircuitModule, Gate, Segment
 from qsanc.ir.gates import GATES, Matrix
-from qsanc.ir.unitary import gate_matrix
 from qsanc.passes.decompose import decompose
 from qsanc.source import Span
 from qsanc.target.expand import PlainCircuit
@@ -38,7 +39,6 @@ _COUPLED = frozenset(name for name, gate in GATES.items() if gate.wires == 1) | 
 _ZERO = 1e-11
 """Angles nearer than this, in radians, are one: beyond the rounding of products of matrices, far below any result."""
 
-_NO_SLOTS = np.empty(0)
 _ONE: Matrix = np.eye(2, dtype=np.complex128)
 _X, _Z, _H, _V, _VI = (GATES[name].matrix() for name in ("x", "z", "h", "v", "vi"))
 
@@ -133,7 +133,8 @@ class _Shape:
                 self._couple(a, b, gate.angles[0].constant)
             else:
                 (wire,) = gate.wires
-                self.ends[wire] = gate_matrix(gate, _NO_SLOTS) @ self.ends[wire]
+                turn = _matrix(gate.name, *(angle.constant for angle in gate.angles))
+                self.ends[wire] = turn @ self.ends[wire]
         self.pairs = tuple(pair for pair in self._pairs if pair is not None)
 
     def _couple(self, a: int, b: int, theta: float) -> None:
@@ -407,8 +408,16 @@ class _Writer:
             self.turn(qubit, _rz(rest))
 
 
+@lru_cache(maxsize=4096)
+def _matrix(name: str, *angles: float) -> Matrix:
+    """Of a gate. Shifted circuits share all angles but one, so that most are asked for again and again."""
+    return GATES[name].matrix(angles)
+
+
 def _rz(theta: float) -> Matrix:
-    return GATES["rz"].matrix([theta])
+    """What the table's rz is, without its generality: this is asked for at every pulse."""
+    half = cmath.rect(1.0, theta / 2)
+    return np.array([[half.conjugate(), 0], [0, half]])
 
 
 def _diagonal(matrix: Matrix) -> bool:
