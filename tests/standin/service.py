@@ -104,6 +104,12 @@ class Service:
             "NO_PROXY": "127.0.0.1",
         }
 
+    def reset(self) -> None:
+        """Forgets tasks, objects and calls in memory and sets all switches back."""
+        self.faults.clear()
+        self.store.clear()
+        self.desk.reset()
+
     def start(self) -> Service:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()

@@ -37,6 +37,11 @@ class Store:
             if not path.name.startswith("."):
                 self.objects.setdefault(path.parent.name, {})[unquote(path.name)] = path.read_bytes()
 
+    def clear(self) -> None:
+        assert self.folder is None
+        for records in (*self.records.values(), self.objects):
+            records.clear()
+
     def save(self, kind: str, name: str, record: dict[str, Any]) -> None:
         self.records[kind][name] = record
         if self.folder is not None:

@@ -80,7 +80,13 @@ class Desk:
         self._creating = threading.Lock()
         self._finishing = threading.RLock()
         self._actions: dict[str, Action] = {}
-        self._by_token = {task["token"]: name for name, task in store.records["task"].items()}
+        self.reset()
+
+    def reset(self) -> None:
+        """Knows what the store holds and nothing else."""
+        self.calls.clear()
+        self._actions.clear()
+        self._by_token = {task["token"]: name for name, task in self.store.records["task"].items()}
 
     # -- devices
 
