@@ -28,6 +28,22 @@ def test_heavy_modules_stay_out(statement: str) -> None:
     assert not loaded(statement) & set(HEAVY)
 
 
+NUMPY_RUNS = """
+import qsanc
+from qsanc import registry
+from qsanc.cli import main
+circuit = "qsan 1.0\\n\\ncircuit c on q: qubit[1] -> real { h q; return expval(X(q[0])); }\\n"
+assert abs(qsanc.compile(circuit)() - 1) < 1e-12
+main(["backends"])
+registry.load("braket:sv"), registry.load("braket:dm").capabilities
+"""
+
+
+def test_running_on_numpy_and_listing_backends_import_no_sdk() -> None:
+    """Nor does making Braket's local backends, until something is compiled for them."""
+    assert not loaded(NUMPY_RUNS) & {"braket", "boto3", "botocore", "numba"}
+
+
 def test_help_needs_no_numpy_and_no_terminal_library() -> None:
     assert not loaded("from qsanc.cli import main; main(['--help'])") & {"numpy", "lark", "rich", "safetensors"}
 
