@@ -1,14 +1,16 @@
 """Backends by name: found by the entry-point group `qsanc.backends`, imported only when asked for.
 
-A name is `ENTRY` or `ENTRY:TARGET`: `numpy`, `braket:sv`. What can go wrong is told apart: no such entry (QS810), two
-distributions that offer the same one (QS811), or an entry whose import lacks a dependency (QS812).
+A name is `ENTRY` or `ENTRY:TARGET`: `numpy`, `braket:sv`. The object that makes a backend may have `targets`, a mapping
+from what can stand behind the colon to a few words about it. What can go wrong is told apart: no such entry (QS810),
+two distributions that offer the same one (QS811), or an entry whose import lacks a dependency (QS812).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from qsanc.check.nearest import nearest
 from qsanc.diagnostics import CompilerBug, Diagnostic, Note, QsanError, Severity
@@ -36,15 +38,17 @@ def load(name: str) -> Backend:
     """The backend called `ENTRY[:TARGET]`. Raises QsanError with QS810, QS811 or QS812."""
     entry, _, target = name.partition(":")
     point = choose(entry, _points())
-    try:
-        make = point.load()
-    except ImportError as error:
-        raise QsanError([_missing(point, error)]) from error
-    backend = make(target or None)
+    backend = _maker(point)(target or None)
     if not _is_backend(backend):
         raise CompilerBug(f"{point.value}, the backend `{entry}`, is not a Backend")
     loaded: Backend = backend
     return loaded
+
+
+def targets(entry: str) -> Mapping[str, str]:
+    """What can stand behind the colon, with a few words about each, as far as the backend says. Raises as `load`."""
+    found: Mapping[str, str] = getattr(_maker(choose(entry, _points())), "targets", {})
+    return found
 
 
 def choose(entry: str, points: Iterable[EntryPoint]) -> EntryPoint:
@@ -78,6 +82,13 @@ def choose(entry: str, points: Iterable[EntryPoint]) -> EntryPoint:
             ]
         )
     return found[0]
+
+
+def _maker(point: EntryPoint) -> Any:
+    try:
+        return point.load()
+    except ImportError as error:
+        raise QsanError([_missing(point, error)]) from error
 
 
 def _points() -> tuple[EntryPoint, ...]:

@@ -19,3 +19,10 @@ def backend(target: str | None = None) -> Backend:
     from qsanc_braket.cloud.backend import CloudBackend
 
     return CloudBackend.of(chosen)
+
+
+backend.targets = {  # type: ignore[attr-defined]
+    "sv": "state vectors, in this process; the default",
+    "dm": "density matrices with noise channels, in this process",
+    "NAME": "a device by name or ARN (`qsanc devices` lists them); NAME+native: in its own gates",
+}

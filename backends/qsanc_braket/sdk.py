@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.machinery import PathFinder
 from importlib.util import find_spec
 
 from qsanc.diagnostics import Diagnostic, Severity
@@ -11,12 +12,9 @@ SIMULATOR = "braket.default_simulator"
 
 
 def missing(module: str = SIMULATOR) -> Diagnostic | None:
-    """QS812 where `module` of the SDK is not installed."""
-    try:
-        found = find_spec(module) is not None
-    except ModuleNotFoundError:
-        found = False
-    if found:
+    """QS812 where `module`, one of the package `braket`, is not installed."""
+    package = find_spec("braket")
+    if package is not None and PathFinder.find_spec(module, package.submodule_search_locations) is not None:
         return None
     return Diagnostic(
         "QS812",

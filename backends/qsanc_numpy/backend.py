@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from qsanc.diagnostics import Diagnostic, Severity
 from qsanc.fast import OFF, Tier
 from qsanc.ir.circuit import Channel, CircuitModule, State
@@ -36,6 +38,8 @@ class NumpyBackend:
     In complex64 a value is off by at most the sum of the observable's coefficients (in magnitude) times 2^-17 for each
     group of up to four or five wires that acted; what is seen is some 1e-6. Shifts are executed in complex128.
     """
+
+    targets: ClassVar = {SINGLE: "states of 11 qubits and more in half the memory"}
 
     def __init__(self, target: str | None = None) -> None:
         self._target = target

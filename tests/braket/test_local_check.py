@@ -97,6 +97,18 @@ def test_without_the_sdk_the_error_says_what_to_install(tmp_path: Path, capsys: 
 
 
 @pytest.mark.usefixtures("no_sdk")
-def test_without_the_sdk_backends_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_the_sdk_the_list_of_backends_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["backends"]) == 0
-    assert "braket" in capsys.readouterr().out
+    assert "(pip install 'qsanc[braket]')" in listed(capsys.readouterr().out)
+
+
+def listed(text: str) -> str:
+    """The part of the list that is about this backend."""
+    return text[text.index("braket  (") : text.index("numpy  (")]
+
+
+def test_the_list_of_backends_names_the_targets(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backends"]) == 0
+    said = listed(capsys.readouterr().out)
+    assert "cannot be used" not in said
+    assert all(f"  braket:{target}: " in said for target in ("sv", "dm", "NAME"))
