@@ -22,8 +22,8 @@ from qsanc.target.expand import PlainCircuit
 from qsanc.target.sampling import basis_change
 from qsanc_braket.devices.model import Device
 from qsanc_braket.devices.table import gone, known, retired
-from qsanc_braket.native import lowered
-from qsanc_braket.text import Native, NativeStep, qubits
+from qsanc_braket.native import NativeCircuit, NativeGate, lowered
+from qsanc_braket.text import qubits
 
 NATIVE: Mapping[str, tuple[int, int]] = {
     "prx": (1, 2),
@@ -67,10 +67,10 @@ def accepts(
 
 
 def accepts_native(
-    device: Device, natives: Native | Sequence[Native], shots: int | None, *, program_set: bool = False
+    device: Device, natives: NativeCircuit | Sequence[NativeCircuit], shots: int | None, *, program_set: bool = False
 ) -> tuple[Diagnostic, ...]:
     """The same for circuits in native gates on physical qubits."""
-    many = tuple(natives) if isinstance(natives, Sequence) else (natives,)
+    many = (natives,) if isinstance(natives, NativeCircuit) else tuple(natives)
     found = list(_offered(device, len(many), shots, program_set))
     if many and not device.native:
         found.append(_no(f"{device.name} has no native gates", help=f"leave out `+native`: `braket:{device.name}`"))
@@ -215,7 +215,7 @@ def _finite(name: str, values: Iterable[float], span: Span | None) -> Iterator[D
             yield _no(title, span, "look for an overflow in the weights or in the data")
 
 
-def _native(native: Native, device: Device) -> Iterator[Diagnostic]:
+def _native(native: NativeCircuit, device: Device) -> Iterator[Diagnostic]:
     names = frozenset(device.qubit_names)
     own = frozenset(name.lower() for name in device.native)
     for gate in native.gates:
@@ -232,7 +232,7 @@ def _native(native: Native, device: Device) -> Iterator[Diagnostic]:
             yield _unknown(qubit, device)
 
 
-def _shape(gate: NativeStep, device: Device, names: frozenset[int]) -> Diagnostic | None:
+def _shape(gate: NativeGate, device: Device, names: frozenset[int]) -> Diagnostic | None:
     known_shape = NATIVE.get(gate.name.lower(), (len(gate.qubits), len(gate.angles)))
     if known_shape == (len(gate.qubits), len(gate.angles)):
         return None
@@ -241,11 +241,11 @@ def _shape(gate: NativeStep, device: Device, names: frozenset[int]) -> Diagnosti
     return _no(title, help=f"it takes {wires} qubits and {angles} angles")
 
 
-def _exists(gate: NativeStep, device: Device, names: frozenset[int]) -> Diagnostic | None:
+def _exists(gate: NativeGate, device: Device, names: frozenset[int]) -> Diagnostic | None:
     return next((_unknown(qubit, device) for qubit in gate.qubits if qubit not in names), None)
 
 
-def _connected(gate: NativeStep, device: Device, names: frozenset[int]) -> Diagnostic | None:
+def _connected(gate: NativeGate, device: Device, names: frozenset[int]) -> Diagnostic | None:
     if len(gate.qubits) != 2:
         return None
     a, b = min(gate.qubits), max(gate.qubits)
@@ -259,7 +259,7 @@ def _connected(gate: NativeStep, device: Device, names: frozenset[int]) -> Diagn
     return _no(f"qubits {a} and {b} of {device.name} are not connected, and `{gate.name}` acts on both", help=help)
 
 
-def _quarter(gate: NativeStep, device: Device, names: frozenset[int]) -> Diagnostic | None:
+def _quarter(gate: NativeGate, device: Device, names: frozenset[int]) -> Diagnostic | None:
     if gate.name.lower() != QUARTER_TURNS.get(device.provider) or not all(map(math.isfinite, gate.angles)):
         return None
     (angle,) = gate.angles
@@ -269,7 +269,7 @@ def _quarter(gate: NativeStep, device: Device, names: frozenset[int]) -> Diagnos
     return _no(title, help="write it as two of pi/2 with `rz` between")
 
 
-_RULES: tuple[Callable[[NativeStep, Device, frozenset[int]], Diagnostic | None], ...] = (
+_RULES: tuple[Callable[[NativeGate, Device, frozenset[int]], Diagnostic | None], ...] = (
     _shape,
     _exists,
     _connected,

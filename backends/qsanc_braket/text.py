@@ -16,7 +16,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Protocol
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from qsanc.source import Span
 from qsanc.target import BackendFailure, Floats
 from qsanc.target.expand import PlainCircuit
 from qsanc.target.sampling import basis_change
+from qsanc_braket.native import NativeCircuit
 
 CHANNELS: Mapping[str, tuple[int, int]] = {
     "bit_flip": (1, 1),
@@ -56,25 +56,6 @@ class Program:
         return len(self.qubits)
 
 
-class NativeStep(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def qubits(self) -> tuple[int, ...]: ...
-    @property
-    def angles(self) -> tuple[float, ...]: ...
-
-
-class Native(Protocol):
-    """Gates by Braket's names on the device's own qubits, angles in radians; `reads` are the qubits that are measured,
-    in the order of the outcome, the first on top."""
-
-    @property
-    def gates(self) -> Sequence[NativeStep]: ...
-    @property
-    def reads(self) -> tuple[int, ...]: ...
-
-
 def program(circuit: PlainCircuit) -> Program:
     """The circuit in portable form: what every device takes whose gates it is written in.
 
@@ -88,19 +69,19 @@ def program(circuit: PlainCircuit) -> Program:
     return Program(_lines(lines), tuple(range(len(numbers))), reads)
 
 
-def verbatim(native: Native) -> Program:
+def verbatim(native: NativeCircuit) -> Program:
     """Native gates, untouched by the service's compiler.
 
-    Every qubit that has a gate is measured, in rising order, as the service lists what it measured by number.
-    Raises QsanError (QS801) for an angle that is not a finite number.
+    Every qubit that is used is measured, in rising order, as the service lists what it measured by number. Raises
+    QsanError (QS801) for an angle that is not a finite number, ValueError where nothing is used or read.
     """
-    used = {qubit for gate in native.gates for qubit in gate.qubits}
-    measured = sorted(used | set(native.reads) or {0})
-    lines = ["OPENQASM 3.0;", f"bit[{len(measured)}] b;", "#pragma braket verbatim", "box{"]
+    if not native.qubits:
+        raise ValueError("nothing is measured")
+    lines = ["OPENQASM 3.0;", f"bit[{len(native.qubits)}] b;", "#pragma braket verbatim", "box{"]
     lines += [_call(gate.name, gate.angles, [f"${qubit}" for qubit in gate.qubits], None) for gate in native.gates]
     lines.append("}")
-    lines += [f"b[{k}] = measure ${qubit};" for k, qubit in enumerate(measured)]
-    return Program(_lines(lines), tuple(measured), tuple(measured.index(qubit) for qubit in native.reads))
+    lines += [f"b[{k}] = measure ${qubit};" for k, qubit in enumerate(native.qubits)]
+    return Program(_lines(lines), native.qubits, tuple(native.qubits.index(qubit) for qubit in native.reads))
 
 
 def exact(circuit: PlainCircuit) -> Program:

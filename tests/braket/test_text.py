@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from qsanc.target import BackendFailure
 from qsanc.target.expand import PlainCircuit
 from qsanc.target.sampling import basis_change
 from qsanc.testing.strategies import circuits
+from qsanc_braket.native import NativeCircuit, NativeGate
 from qsanc_braket.text import (
     CHANNELS,
     Program,
@@ -32,19 +35,6 @@ from qsanc_braket.text import (
 
 BRAKET = tuple(name for name, gate in GATES.items() if gate.braket)
 NOISE = ("bit_flip", "phase_flip", "depolarizing", "amplitude_damping", "phase_damping", "two_qubit_depolarizing")
-
-
-@dataclass(frozen=True)
-class Step:
-    name: str
-    qubits: tuple[int, ...]
-    angles: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Native:
-    gates: tuple[Step, ...]
-    reads: tuple[int, ...]
 
 
 def test_a_circuit_is_written_with_its_basis_changes_and_without_unused_wires() -> None:
@@ -68,8 +58,8 @@ def test_a_circuit_is_written_with_its_basis_changes_and_without_unused_wires() 
 
 
 def test_native_gates_stand_in_a_box_on_physical_qubits() -> None:
-    gates = (Step("prx", (7,), (1.5, 0.0)), Step("cz", (7, 3)))
-    written = verbatim(Native(gates, (7, 3)))
+    gates = (NativeGate("prx", (7,), (1.5, 0.0)), NativeGate("cz", (7, 3), ()))
+    written = verbatim(NativeCircuit(gates, (7, 3), (3, 7), ()))
     assert written.text == (
         "OPENQASM 3.0;\n"
         "bit[2] b;\n"
@@ -82,6 +72,34 @@ def test_native_gates_stand_in_a_box_on_physical_qubits() -> None:
         "b[1] = measure $7;\n"
     )
     assert (written.qubits, written.reads) == ((3, 7), (1, 0))
+
+
+def test_nothing_in_a_box_is_no_program() -> None:
+    with pytest.raises(ValueError, match="nothing is measured"):
+        verbatim(NativeCircuit((), (), (), ()))
+
+
+def test_text_does_not_depend_on_the_process() -> None:
+    """Sets are ordered by the process's own hash seed: none may show in a text that names a task to be billed."""
+    script = (
+        "from qsanc.ir.circuit import *; from qsanc.target.expand import PlainCircuit;"
+        "from qsanc_braket.text import *; from qsanc_braket.native import lowered;"
+        "from qsanc_braket.devices.table import find;"
+        "c = PlainCircuit(9, tuple(Gate('cx', (a, 8 - a)) for a in (0, 7, 3)), Pauli(((0, 'X'), (8, 'Y'), (5, 'Z'))));"
+        "print(program(c).text, exact(c).text, expectations(c, parities(c)).text);"
+        "print(*(verbatim(lowered(c, find(name))).text for name in ('Garnet', 'Forte-1', 'Cepheus-1-108Q')))"
+    )
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(texts) == 1
 
 
 def test_a_circuit_without_anything_still_has_a_qubit() -> None:
@@ -119,7 +137,7 @@ def test_what_is_no_number_is_refused_before_it_is_sent(value: float) -> None:
     for write in (
         lambda: program(plain),
         lambda: program(noisy),
-        lambda: verbatim(Native((Step("rx", (0,), (value,)),), (0,))),
+        lambda: verbatim(NativeCircuit((NativeGate("rx", (0,), (value,)),), (0,), (0,), ())),
     ):
         with pytest.raises(QsanError) as caught:
             write()

@@ -16,7 +16,7 @@ import math
 from dataclasses import dataclass
 
 from qsanc_braket.devices.model import Device
-from qsanc_braket.text import Native
+from qsanc_braket.native import NativeCircuit
 
 FREE = frozenset({"rz"})
 """Gates, by Braket's names, that are done by the clock."""
@@ -43,7 +43,7 @@ class Expected:
         return self.one_qubit * self.two_qubit * self.readout
 
 
-def expected_fidelity(native: Native, device: Device) -> Expected | None:
+def expected_fidelity(native: NativeCircuit, device: Device) -> Expected | None:
     """The estimate for one run of a native circuit; None for a device without fidelities, as in the table."""
     known = device.fidelity
     if known is None:
