@@ -168,6 +168,20 @@ def test_noise_on_the_density_matrix_simulator(service: Service, session: AwsSes
     assert AwsDevice(DM1.arn, session).run(circuit, shots=0).result().values == [pytest.approx(-0.5)]
 
 
+def test_programs_that_differ_in_numbers_alone_are_told_apart(create: Any, session: AwsSession) -> None:
+    """They are parsed once, so each must still be run with its own numbers."""
+    turned = "OPENQASM 3.0;\nbit[2] b;\nqubit[2] q;\nrx({}) q[0];\nrx(-{}) q[1];\n"
+    read = "b[0] = measure q[0];\nb[1] = measure q[1];\n"
+    noise = "#pragma braket noise bit_flip({}) q[0]\n"
+    for n, (angles, bits) in enumerate([((0.0, math.pi), "01"), ((math.pi, 0.0), "10"), ((0.0, 2e-16), "00")]):
+        result = AwsQuantumTask(create(one(turned.format(*angles) + read), token=f"{n}"), session).result()
+        assert result.measurement_counts == {bits: 100}
+    for n, (chance, bits) in enumerate([(0.0, "01"), (1.0, "11"), (0.0, "01")]):
+        source = turned.format(0.0, math.pi) + noise.format(chance) + read
+        result = AwsQuantumTask(create(one(source), token=f"noise {n}", device=DM1.arn), session).result()
+        assert result.measurement_counts == {bits: 100}
+
+
 def test_result_types_with_shots_are_computed_from_the_shots(service: Service, session: AwsSession) -> None:
     result = AwsDevice(TEST_QPU.arn, session).run(Circuit().h(0).expectation(X(0)), shots=50).result()
     assert result.values == [1.0]

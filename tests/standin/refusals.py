@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
 from standin.sheets import PROGRAM, PROGRAM_SET, Sheet
+from standin.trees import shape, tree_of
 
 PROBABILITY_QUBITS = 15
 FLOW = ("ForInLoop", "WhileLoop", "BranchingStatement", "SubroutineDefinition", "FunctionCall", "QuantumReset")
 
-_PARSING = threading.Lock()
-_PARSED: OrderedDict[str, Any] = OrderedDict()
+REMEMBERED = 5000
 
-
-def parsed(source: str, keep: bool = True) -> Any:
-    """The syntax tree of a program, whoever interprets it may spoil it; raises ValueError where there is none."""
-    from braket.default_simulator.openqasm.parser.openqasm_parser import QASM3ParsingError, parse
-
-    with _PARSING:
-        tree = _PARSED.get(source) if keep else _PARSED.pop(source, None)
-        if tree is None:
-            try:
-                tree = parse(source)
-            except (QASM3ParsingError, ValueError, TypeError, AttributeError, KeyError) as problem:
-                raise ValueError(f"the program is not OpenQASM 3: {problem or 'it cannot be read'}") from None
-            if keep:
-                _PARSED[source] = tree
-                while len(_PARSED) > 500:
-                    _PARSED.popitem(last=False)
-        return tree
-
-
-def fresh(source: str, again: bool) -> Any:
-    """A syntax tree to interpret; `again`: others will ask for the same program."""
-    return deepcopy(parsed(source)) if again else parsed(source, keep=False)
+_FOUND: OrderedDict[tuple[str, str], Found] = OrderedDict()
 
 
 @dataclass
@@ -77,7 +54,7 @@ class Judge:
     def walk(self, source: str) -> Found:
         found = Found()
         try:
-            tree = parsed(source)
+            tree = tree_of(source)
         except ValueError as problem:
             found.errors.append(str(problem))
             return found
@@ -290,9 +267,19 @@ class Judge:
             errors.append("result types and measurements do not mix")
 
 
+def found_in(sheet: Sheet, source: str) -> Found:
+    """What a program holds; no device minds which numbers are in it."""
+    key = (sheet.arn, shape(source)[0])
+    if key not in _FOUND:
+        _FOUND[key] = Judge(sheet).walk(source)
+        if len(_FOUND) > REMEMBERED:
+            _FOUND.popitem(last=False)
+    return _FOUND[key]
+
+
 def of_program(sheet: Sheet, program: dict[str, Any], shots: int, in_set: bool) -> list[str]:
     """Why the device refuses a program; `shots` of each executable."""
-    found = Judge(sheet).walk(program["source"])
+    found = found_in(sheet, program["source"])
     errors = list(dict.fromkeys(found.errors))
     given = program.get("inputs") or {}
     if missing := [name for name in found.inputs if name not in given]:

@@ -81,7 +81,6 @@ def of_program_set(
 ) -> Made:
     """The file of a program set, or where `split` (bucket, folder), the files of its parts."""
     each = shots // len(action.executables)
-    repeated = {source for _, i, source, _ in action.executables if i}
     made: list[list[dict[str, Any]]] = [[] for _ in action.programs]
     about: list[list[dict[str, Any]]] = [[] for _ in action.programs]
     for index, (p, i, source, inputs) in enumerate(action.executables):
@@ -91,7 +90,7 @@ def of_program_set(
             made[p].append({"braketSchemaHeader": header(name), "inputsIndex": i, "failureMetadata": failure})
             about[p].append(failure)
             continue
-        found = running.distribution(kind, source, inputs, again=source in repeated)
+        found = running.distribution(kind, source, inputs)
         outcomes = running.sampled(found, token, index, each)
         made[p].append(
             {"braketSchemaHeader": header("program_set_executable_result"), "inputsIndex": i}

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from standin.refusals import fresh
+from standin.trees import tree_of
 
 MOST_QUBITS = {"sv": 20, "dm": 10}
 REMEMBERED = 20_000
@@ -49,7 +49,7 @@ def _simulator(kind: str) -> Any:
     return StateVectorSimulator()
 
 
-def _interpreted(kind: str, source: str, inputs: dict[str, Any], again: bool, without: str | None = None) -> Any:
+def _interpreted(kind: str, source: str, inputs: dict[str, Any], without: str | None = None) -> Any:
     """A simulator and the circuit of a program on contiguous qubits."""
     from braket.default_simulator.openqasm.interpreter import Interpreter
 
@@ -57,7 +57,7 @@ def _interpreted(kind: str, source: str, inputs: dict[str, Any], again: bool, wi
     interpreter = Interpreter(simulator.create_program_context())
     if inputs:
         interpreter.context.load_inputs(inputs)
-    tree = fresh(source, again)
+    tree = tree_of(source)
     if without is not None:
         tree.statements = [s for s in tree.statements if without not in getattr(s, "command", "")]
     try:
@@ -71,8 +71,8 @@ def _interpreted(kind: str, source: str, inputs: dict[str, Any], again: bool, wi
     return simulator, circuit
 
 
-def _evolved(kind: str, source: str, inputs: dict[str, Any], again: bool) -> Any:
-    simulator, circuit = _interpreted(kind, source, inputs, again)
+def _evolved(kind: str, source: str, inputs: dict[str, Any]) -> Any:
+    simulator, circuit = _interpreted(kind, source, inputs)
     measured = list(circuit.measured_qubits) or sorted(circuit.qubit_set)
     numbers = simulator._map_circuit_to_contiguous_qubits(circuit)
     try:
@@ -84,14 +84,14 @@ def _evolved(kind: str, source: str, inputs: dict[str, Any], again: bool) -> Any
     return simulator, circuit, simulation, measured, [numbers[q] for q in measured]
 
 
-def distribution(kind: str, source: str, inputs: dict[str, Any], again: bool = False) -> Distribution:
+def distribution(kind: str, source: str, inputs: dict[str, Any]) -> Distribution:
     """What a program's measurements give; equal programs are simulated once."""
     key = (kind, source, json.dumps(inputs, sort_keys=True))
     with _RUNNING:
         if key in _DISTRIBUTIONS:
             _DISTRIBUTIONS.move_to_end(key)
             return _DISTRIBUTIONS[key]
-        _, circuit, simulation, measured, mapped = _evolved(kind, source, inputs, again)
+        _, circuit, simulation, measured, mapped = _evolved(kind, source, inputs)
         if rotations := circuit.basis_rotation_instructions:
             simulation.evolve(rotations)
         wires = circuit.num_qubits
@@ -112,7 +112,7 @@ def exact(kind: str, source: str, inputs: dict[str, Any]) -> list[dict[str, Any]
     if "adjoint_gradient" in source:
         return [gradient(source, inputs)]
     with _RUNNING:
-        simulator, circuit, simulation, *_ = _evolved(kind, source, inputs, again=False)
+        simulator, circuit, simulation, *_ = _evolved(kind, source, inputs)
         try:
             kinds = simulator._translate_result_types(circuit.results)
             return [
@@ -195,7 +195,7 @@ def gradient(source: str, inputs: dict[str, Any]) -> dict[str, Any]:
     if pragma is None:
         raise CannotRun("adjoint_gradient is not written as it should be")
     with _RUNNING:
-        simulator, circuit = _interpreted("sv", source, {}, again=False, without="adjoint_gradient")
+        simulator, circuit = _interpreted("sv", source, {}, without="adjoint_gradient")
         numbers = simulator._map_circuit_to_contiguous_qubits(circuit)
     wires = circuit.num_qubits
     terms = []
