@@ -1,13 +1,17 @@
-"""`qsanc explain` counts what a device would be asked for: held against circuits written out one by one, and by hand."""
+"""`qsanc explain` counts what a device would be asked for: held against circuits written out one by one."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from qsanc.check.imports import load
+from qsanc.cli import main
 from qsanc.fast import OFF, Tier
 from qsanc.ir.circuit import CircuitModule
 from qsanc.target import Backend, Capabilities, Context, Executable, Handle, Request, Results
@@ -147,3 +151,138 @@ def test_counts_are_those_of_circuits_written_out(case: Case) -> None:
             assert found.tasks == sum(len(chunks(count, 500, device)) for count in circuits)
             assert found.shots == 500 * sum(circuits)
             assert found.circuits >= found.executables
+
+
+WIDE = """qsan 1.0
+circuit f(th: angle) on q: qubit[21] -> real {
+  ry(th) q[0];
+  for i in 0..20 { cx q[i], q[i + 1]; }
+  return expval(Z(q[20]));
+}
+model m { params { th: angle ~ normal(0, 1); } flow { predict f(th); } loss predict; train { epochs: 1; } }
+"""
+"""Twenty-one qubits, of which one is read."""
+
+
+def rows(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> list[dict[str, object]]:
+    capsys.readouterr()
+    assert main(["explain", *arguments, "--json"]) == code
+    found: list[dict[str, object]] = json.loads(capsys.readouterr().out)["passes"]
+    return found
+
+
+def test_prices_are_those_by_hand(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """H2 has two settings, and two losses or four shifts a step: 2, 4 and 10 circuits."""
+    found = rows(capsys, str(root / "models" / "vqe_h2.qsan"), "--shots", "100")
+    by = {(row["method"], row["device"]): row for row in found}
+    for method, circuits in ((None, 2), ("spsa", 4), ("parameter_shift", 10)):
+        assert by[method, "Garnet"]["executables"] == circuits
+        assert by[method, "Garnet"]["shots"] == 100 * circuits
+        assert by[method, "Forte-1"]["tasks"] == circuits
+        assert by[method, "Forte-1"]["usd"] == pytest.approx(circuits * (0.30 + 100 * 0.08))
+        assert by[method, "SV1"]["usd"] == pytest.approx(circuits * 0.075 * 3 / 60)
+        sets = 1 if method is None else 2
+        assert by[method, "Garnet"]["tasks"] == sets, "one for each request: losses, or values and shifts"
+        assert by[method, "Garnet"]["usd"] == pytest.approx(sets * 0.30 + circuits * 100 * 0.00145)
+
+
+def test_every_device_stands_beside_the_chosen_one(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(root / "models" / "vqe_h2.qsan")
+    assert main(["explain", model, "--backend", "braket:emerald"]) == 0
+    printed = capsys.readouterr().out
+    for heading in ("inference", "one training step by parameter_shift", "one training step by spsa"):
+        assert f"vqe_h2, {heading}: one evaluation, 1000 shots an executable" in printed
+    marked = [line for line in printed.splitlines() if line.startswith("* ")]
+    assert [line.split()[1] for line in marked] == ["Emerald"] * 3
+    for device in known():
+        assert sum(line[2:].split()[:1] == [device.name] for line in printed.splitlines()) == 3
+    assert "the least" in printed, "what simulators cost is known only afterwards"
+    assert "no device publishes a rate of shots" in printed
+
+
+def test_the_part_that_is_predicted_is_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = str(root / "models" / "data" / "food_or_computing.tsv")
+    found = rows(capsys, str(root / "models" / "qsann.qsan"), "--data", data, "--set", "n=2", "--batch", "5")
+    assert {(row["method"], row["part"], row["records"]) for row in found} == {
+        (None, "test", 26),
+        ("parameter_shift", "train", 5),
+        ("spsa", "train", 5),
+    }
+
+
+def test_what_a_device_refuses_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "m.qsan").write_text(WIDE)
+    found = rows(capsys, str(tmp_path / "m.qsan"))
+    refused = {row["device"] for row in found if row["refused"]}
+    assert refused == {"DM1", "Garnet", "Ibex-Q1"}, "17, 20 and 12 qubits"
+    assert main(["explain", str(tmp_path / "m.qsan")]) == 0, "a device was not chosen"
+    capsys.readouterr()
+    assert main(["explain", str(tmp_path / "m.qsan"), "--backend", "braket:Garnet"]) == 1
+    captured = capsys.readouterr()
+    assert "error[QS801]" in captured.err
+    assert "21 qubits" in captured.err
+    assert "* Garnet: refused" in captured.out
+    assert main(["explain", str(tmp_path / "m.qsan"), "--backend", "braket:Emerald"]) == 0
+
+
+def test_a_sheet_gives_limits_prices_and_fidelities(
+    root: Path, shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = json.loads((shared_data / "devices" / "garnet.json").read_text())
+    sheet["service"]["deviceCost"]["price"] = 1.0
+    (tmp_path / "sheet.json").write_text(json.dumps(sheet))
+    model = str(root / "models" / "vqe_h2.qsan")
+    for backend in ("braket:Garnet", "braket:Garnet+native"):
+        found = rows(capsys, model, "--backend", backend, "--sheet", str(tmp_path / "sheet.json"), "--shots", "100")
+        (row,) = [row for row in found if row["chosen"] and row["method"] is None]
+        assert row["usd"] == pytest.approx(0.30 + 200 * 1.0)
+        fidelities = row["fidelities"]
+        assert isinstance(fidelities, list)
+        assert len(fidelities) == 2
+        assert all(0.8 < value < 1 for value in fidelities)
+        assert not [other for other in found if other["fidelities"] and not other["chosen"]]
+    assert main(["explain", model, "--backend", "braket:Garnet", "--sheet", str(tmp_path / "sheet.json")]) == 0
+    assert "* Garnet: expected fidelity of a circuit 0.9" in capsys.readouterr().out
+
+
+def test_independent_shots_run_equal_tokens_each_by_itself(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = str(root / "models" / "data" / "food_or_computing.tsv")
+    arguments = [str(root / "models" / "qsann.qsan"), "--data", data, "--set", "n=2", "--batch", "4"]
+    shared = rows(capsys, *arguments)
+    alone = rows(capsys, *arguments, "--independent-shots")
+    for one, other in zip(shared, alone, strict=True):
+        assert other["executables"] > one["executables"]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--backend", "numpy"], 2, "braket:Garnet"),
+        (["--backend", "braket:sv"], 2, "braket:Garnet"),
+        (["--backend", "braket:Garnett"], 1, "QS810"),
+        (["--native"], 2, "--backend"),
+        (["--sheet", "x.json"], 2, "--backend"),
+        (["--backend", "braket:Garnet", "--sheet", "x.json"], 1, "x.json"),
+        (["--shots", "0"], 2, "--shots"),
+    ],
+)
+def test_wrong_use_is_told(
+    arguments: list[str], code: int, words: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", str(root / "models" / "vqe_h2.qsan"), *arguments]) == code
+    assert words in capsys.readouterr().err
+
+
+def test_it_needs_neither_the_sdk_nor_the_network(root: Path) -> None:
+    """As if the SDK were not installed, and every connection an error."""
+    program = (
+        "import socket, sys\n"
+        "for name in ('braket', 'boto3', 'botocore'): sys.modules[name] = None\n"
+        "def refused(*given, **named): raise AssertionError('a connection')\n"
+        "socket.socket.connect = refused; socket.getaddrinfo = refused\n"
+        "from qsanc.cli import main\n"
+        f"sys.exit(main(['explain', {str(root / 'models' / 'vqe_h2.qsan')!r}, '--backend', 'braket:Garnet+native']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "* Garnet" in done.stdout

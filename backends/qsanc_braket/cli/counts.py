@@ -16,7 +16,7 @@ from qsanc.train import spsa
 from qsanc.train.optimizers import Spsa, rule_of
 from qsanc.train.parameters import initial, trained
 from qsanc.train.records import ONE
-from qsanc.train.task import Choices, Grad, Tables, Task, assemble
+from qsanc.train.task import Choices, Grad, PartName, Tables, Task, assemble
 from qsanc_braket.batches import chunks, cost
 from qsanc_braket.counting import Asked, Counting
 from qsanc_braket.devices.model import Device
@@ -28,10 +28,13 @@ CREATED_A_SECOND = 20
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One pass: over so many `records` of a `part` of the data, with what is asked of the backend on the way."""
+    """One pass: over so many `records` of a `part` of the data, with what is asked of the backend on the way.
+
+    `part` is None for a model without data, which is evaluated once.
+    """
 
     kind: Kind
-    part: str
+    part: PartName | None
     records: int
     shots: int
     asked: tuple[Asked, ...]
@@ -93,8 +96,6 @@ class Counter:
         task = self._task(counting, "parameter_shift", self.shots)
         found = [self._inference(counting, task), self._step(counting, task, "parameter_shift", self.shots)]
         found.append(self._step(counting, task, "spsa", self.shots))
-        if "adjoint" in backend.capabilities.gradients:
-            found.append(self._step(counting, self._task(counting, "adjoint", None), "adjoint", 0))
         return tuple(found)
 
     def _task(self, backend: Backend, grad: Grad, shots: int | None) -> Task:
@@ -110,8 +111,8 @@ class Counter:
         )
 
     def _inference(self, counting: Counting, task: Task) -> Work:
-        part = "test" if "test" in task.parts else "train"
-        records = task.parts.get("test", task.parts.get("train", ONE))
+        part: PartName | None = next((name for name in ("test", "train") if name in task.parts), None)
+        records = ONE if part is None else task.parts[part]
         context = Context(seed=task.recipe.seed, purpose="inference")
         task.objective.outputs(initial(task.model, task.recipe.seed), records, context=context)
         return Work("inference", part, records.count, self.shots, counting.taken())
@@ -127,4 +128,5 @@ class Counter:
             spsa.estimate(task.objective, task.model, start, records, c=gains.c, gamma=gains.gamma, context=context)
         else:
             task.objective.gradient(start, records, wrt=trained(task.model), context=context)
-        return Work(kind, "train", records.count, shots, counting.taken())
+        part: PartName | None = "train" if task.parts else None
+        return Work(kind, part, records.count, shots, counting.taken())
