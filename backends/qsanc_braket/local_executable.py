@@ -38,6 +38,7 @@ class LocalExecutable:
         self._simulation = Simulation(module.wires, mixed=mixed)
         self._tree = Tree(module)
         self._sampler = Sampler(module)
+        self._readouts: dict[tuple[bool, tuple[int, ...]], dict[int, Readout]] = {}
 
     @property
     def module(self) -> CircuitModule:
@@ -94,10 +95,11 @@ class LocalExecutable:
         """Values of results of the tree's module, none of them overlaps: [row | shift, ...] by number."""
         places = _places(request)
         values = {k: empty(tree.module, k, len(places.rows)) for k in wanted}
-        readouts = {
-            segment: Readout(tree.module, segment, numbers)
-            for segment, numbers in segments_of(tree.module, wanted).items()
-        }
+        key = tree is self._tree, wanted
+        if key not in self._readouts:
+            by_segment = segments_of(tree.module, wanted)
+            self._readouts[key] = {k: Readout(tree.module, k, numbers) for k, numbers in by_segment.items()}
+        readouts = self._readouts[key]
 
         def deliver(segment: int, state: State, at: Sequence[int]) -> None:
             readouts[segment].write(state, at, values)

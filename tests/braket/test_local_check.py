@@ -49,6 +49,14 @@ def test_more_qubits_than_the_simulators_take(monkeypatch: pytest.MonkeyPatch) -
     ]
 
 
+@pytest.mark.parametrize("name", ["sv", "dm"])
+def test_the_limits_are_those_of_the_simulators(name: str) -> None:
+    from braket.default_simulator import DensityMatrixSimulator, StateVectorSimulator
+
+    simulator = {"sv": StateVectorSimulator, "dm": DensityMatrixSimulator}[name]()
+    assert LocalBackend(name).capabilities.max_wires == simulator.properties.paradigm.qubitCount
+
+
 def test_states_that_do_not_fit_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "available", lambda: 1 << 30)
     assert said("sv", module(24)) == [("QS307", "the state of `m` is too large: 24 qubits need 1.5 GiB of memory")]
