@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,12 @@ def test_a_token_names_one_task(service: Service, create: Callable[..., str]) ->
         create(one(BELL), token="a", shots=101)
     assert code_of(problem) == "ValidationException"
     assert [task.token for task in service.tasks] == ["a", "b"]
+
+
+def test_a_token_names_one_task_among_calls_at_once(service: Service, create: Callable[..., str]) -> None:
+    with ThreadPoolExecutor(16) as threads:
+        arns = set(threads.map(lambda n: create(one(BELL), token=f"{n % 4}"), range(32)))
+    assert len(arns) == len(service.tasks) == 4
 
 
 def test_the_token_seeds_the_shots(create: Callable[..., str], session: AwsSession) -> None:
@@ -558,6 +565,11 @@ def test_shots_and_result_types(create: Callable[..., str], source: str, shots: 
         create(one(source, **({"t": 0.5} if "input" in source else {})), shots=shots, device=device)
     assert code_of(problem) == "ValidationException"
     assert why in str(problem.value)
+
+
+def test_inputs_are_numbers(create: Callable[..., str]) -> None:
+    with pytest.raises(ClientError, match="finite"):
+        create(one(TURN, t=0.5).replace("0.5", "NaN"))
 
 
 def set_of(*sources: str, **inputs: list[float]) -> str:

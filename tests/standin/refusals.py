@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -358,6 +359,9 @@ def action_of(sheet: Sheet, action: dict[str, Any], shots: int) -> Action:
         if -1 in lengths or len(lengths) > 1 or lengths == {0}:
             raise Refusal("the inputs of a program in a set are lists of one length")
         executables += [(p, i, program["source"], {k: v[i] for k, v in inputs.items()}) for i in range(lengths.pop())]
+    values = [v for _, _, _, inputs in executables for v in inputs.values() if isinstance(v, float)]
+    if not all(map(math.isfinite, values)):
+        raise Refusal("inputs must be finite numbers")
     each = shots
     least, most = sheet.shots
     if kind == PROGRAM_SET:

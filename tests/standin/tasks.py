@@ -263,6 +263,8 @@ class Desk:
                 made = results.of_program(sheet, action, task["shots"], task["token"], kind, about)
         except running.CannotRun as problem:
             return self._end(task, "FAILED", 0, str(problem))
+        except Exception as problem:  # a task that can never end would be polled forever
+            return self._end(task, "FAILED", 0, f"stand-in: {type(problem).__name__}: {problem}")
         for path, text in made.files.items():
             data = text.encode()
             if path == "results.json":
