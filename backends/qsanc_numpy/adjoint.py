@@ -10,7 +10,7 @@ cotangent. What all rows share is swept once, after all chunks of rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -46,17 +46,17 @@ class Adjoint:
         self,
         run: Run,
         states: Mapping[int, Numbers],
-        costates: Sequence[tuple[int, Numbers]],
+        costates: Sequence[tuple[int, Callable[[], Numbers]]],
         observed: Mapping[int, Floats],
     ) -> Floats:
         """Derivatives by the angles with item slots, float64[item site, row], of one chunk.
 
-        `costates` are parts of d/d conj(state) of the scalar, each with its node, `observed` the cotangents
+        `costates` find parts of d/d conj(state) of the scalar, each with its node, `observed` are the cotangents
         float64[result, column] of the results of groups.
         """
         pending: dict[int, Numbers] = {}
         for end, part in costates:
-            _accumulate(pending, end, part)
+            _accumulate(pending, end, part())
         for number, cotangents in observed.items():
             before = self._plan.groups[number].parent
             _accumulate(pending, before, self._observe(number, cotangents, states[before]))

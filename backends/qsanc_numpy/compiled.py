@@ -6,7 +6,7 @@ permutations, readings and their reverse are kernels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -338,6 +338,12 @@ class CompiledRun:
                 states[number] = self.forward(number, states[parent])
         return states
 
+    def visit(self, wanted: frozenset[int], read: Callable[[int, Split], None]) -> None:
+        """See `engine.Rows`."""
+        states = self.states(wanted)
+        for number in sorted(wanted):
+            read(number, states[number])
+
     def forward(self, node: int, state: Split) -> Split:
         one, stretch = self.plan.nodes[node], self.shared.programs.nodes[node]
         if self.shared.as_matrix(node):
@@ -421,13 +427,14 @@ class CompiledAdjoint:
         self,
         run: CompiledRun,
         states: Mapping[int, Split],
-        costates: Sequence[tuple[int, Split | Numbers]],
+        costates: Sequence[tuple[int, Callable[[], Split | Numbers]]],
         observed: Mapping[int, Floats],
     ) -> Floats:
         """Derivatives by the angles with item slots, float64[item site, row], of one chunk."""
         by_item = np.zeros((len(self._plan.item_sites), run.rows))
         pending: dict[int, Floats] = {}
-        for number, costate in costates:
+        for number, found in costates:
+            costate = found()
             both = costate.both if isinstance(costate, Split) else Split.of(costate).both
             _accumulate(pending, number, both, states[number])
         for number, bars in observed.items():

@@ -29,6 +29,10 @@ class Rows(Protocol):
         """The states of the wanted nodes and of all those they start from."""
         ...
 
+    def visit(self, wanted: frozenset[int], read: Callable[[int, Kept], None]) -> None:
+        """Calls `read` with each wanted node and its states, which may be let go behind it."""
+        ...
+
     def observe(self, group: int, state: Kept) -> Floats:
         """The results of tails read by observables, float64[result, column], on the state before them."""
         ...
@@ -52,12 +56,16 @@ class Rows(Protocol):
 
 class Sweep(Protocol):
     def add(
-        self, run: Any, states: Any, costates: Sequence[tuple[int, Kept]], observed: Mapping[int, Floats]
+        self,
+        run: Any,
+        states: Any,
+        costates: Sequence[tuple[int, Callable[[], Kept]]],
+        observed: Mapping[int, Floats],
     ) -> Floats:
         """Derivatives by the angles with item slots, float64[item site, row], of one chunk.
 
-        `costates` are parts of d/d conj(state) of the scalar, each with its node, `observed` the cotangents
-        float64[result, column] of the results of groups.
+        `costates` find parts of d/d conj(state) of the scalar, each with its node, and are called once, when they are
+        needed; `observed` are the cotangents float64[result, column] of the results of groups.
         """
         ...
 

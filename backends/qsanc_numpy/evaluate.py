@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -21,6 +21,7 @@ from qsanc_numpy.engine import Engine, Kept, Rows, SharedValues
 from qsanc_numpy.execute import Run, Shared, States
 from qsanc_numpy.lowering import lower
 from qsanc_numpy.measure import Readout
+from qsanc_numpy.memory import KEPT_AMPLITUDES
 from qsanc_numpy.overlaps import OverlapPlan
 from qsanc_numpy.plan import Plan
 from qsanc_numpy.program import compilable
@@ -33,13 +34,11 @@ _ROW_AMPLITUDES = 1 << 16
 _SHIFT_AMPLITUDES = 1 << 17
 """Shifted columns likewise."""
 
-_KEPT_AMPLITUDES = 1 << 22
-"""States of several rows are kept for the way back up to this size (64 MB); beyond, they are found again."""
 _COMPILED_COLUMNS = 4
 """From so many columns on, kernels for small registers are ahead of columns one by one (measured at 11, 12 wires)."""
 
-Costates = list[tuple[int, Kept]]
-"""Parts of d/d conj(state), each with its node: segments can end alike."""
+Costates = list[tuple[int, Callable[[], Kept]]]
+"""What finds parts of d/d conj(state), each with its node: segments can end alike."""
 
 Values = dict[int, Floats | Complex]
 """By result, [row | pair | shift, ...]."""
@@ -111,8 +110,8 @@ class Lowered:
         return Engine(lambda values, columns: Shared(self.plan, values, self.strategy(columns)), Run, Adjoint)
 
     @cached_property
-    def _compiled(self) -> CompiledPlan | None:
-        return CompiledPlan(self.module, self.plan) if compilable(self.plan) else None
+    def _compiled(self) -> CompiledPlan:
+        return CompiledPlan(self.module, self.plan)
 
     @property
     def large(self) -> bool:
@@ -128,13 +127,17 @@ class Lowered:
     def _register(self) -> RegisterPlan:
         return RegisterPlan(self.plan, single=self.single)
 
+    def compiles(self, columns: int) -> bool:
+        """Whether kernels for small registers, where there are any, execute the plan on so many columns."""
+        pays = not self.single and (not self.large or columns >= _COMPILED_COLUMNS)
+        return pays and compilable(self.plan)
+
     def engine(self, tier: Tier = OFF, columns: int = 1) -> Engine:
         """How the plan is executed on so many columns: by kernels for small registers where the tier has them and the
         plan is of their kind, by NumPy, or as a large register, column by column."""
-        compiled = None if self.single or (self.large and columns < _COMPILED_COLUMNS) else self._compiled
-        kernels = tier.kernels(native.LIBRARY) if compiled is not None else None
-        if compiled is not None and kernels is not None:
-            return Engine(partial(CompiledShared, compiled, kernels), CompiledRun, CompiledAdjoint)
+        kernels = tier.kernels(native.LIBRARY) if self.compiles(columns) else None
+        if kernels is not None:
+            return Engine(partial(CompiledShared, self._compiled, kernels), CompiledRun, CompiledAdjoint)
         if not self.large:
             return self.numpy
         return self._register.engine(tier.kernels(large.LIBRARY) if self._register.native else None)
@@ -151,10 +154,8 @@ class Lowered:
             run = engine.run(shared, bindings.items)
             return self._overlap_values(run, self._states(run, wanted), wanted, pairs)
         reading = self.reading(shared, wanted)
-        return _joined(
-            self._read(run := engine.run(shared, chunk.items), self._states_for(run, reading), reading, chunk.rows)
-            for _, chunk in self._chunks(bindings)
-        )
+        chunks = self._chunks(bindings)
+        return _joined(self._visit(engine.run(shared, chunk.items), reading, chunk.rows) for _, chunk in chunks)
 
     def values_and_adjoint(
         self, bindings: Bindings, results: Iterable[int], pairs: Ints | None, engine: Engine | None = None
@@ -175,7 +176,7 @@ class Lowered:
                 else:
                     states = self._states(run, wanted)
                     parts.append(self._overlap_values(run, states, wanted, pairs))
-                if bindings.rows > 1 and bindings.rows << self.plan.wires > _KEPT_AMPLITUDES:
+                if bindings.rows > 1 and bindings.rows << self.plan.wires > KEPT_AMPLITUDES:
                     states = run.forgotten(states)
                 passes.append(_Pass(rows, run, states))
         values = _joined(parts) if parts else self._nothing(wanted)
@@ -256,17 +257,31 @@ class Lowered:
             case _:
                 return np.zeros(0)
 
+    def _visit(self, run: Rows, reading: Reading, rows: int) -> Values:
+        """The values of a reading; each state is read as soon as it is there."""
+        values: Values = {}
+        run.visit(self.nodes(reading), lambda node, state: values.update(self._at(run, node, state, reading, rows)))
+        return values
+
     def _read(self, run: Rows, states: Mapping[int, Kept], reading: Reading, rows: int) -> Values:
+        values: Values = {}
+        for node in self.nodes(reading):
+            values |= self._at(run, node, states[node], reading, rows)
+        return values
+
+    def _at(self, run: Rows, node: int, state: Kept, reading: Reading, rows: int) -> Values:
+        """What is read from the states of one node."""
         values: Values = {}
         for number in reading.observed:
             group = self.plan.groups[number]
-            found = run.observe(number, states[group.parent])
-            values |= {k: found[at] for at, k in enumerate(group.results) if k in reading.results}
+            if group.parent == node:
+                found = run.observe(number, state)
+                values |= {k: found[at] for at, k in enumerate(group.results) if k in reading.results}
         for segment in reading.segments:
-            end = self.plan.ends[segment]
-            read = run.read(self.readouts[segment], states[end], reading.results)
-            same = not self.plan.nodes[end].per_row
-            values |= {k: value[np.zeros(rows, np.int64)] if same else value for k, value in read.items()}
+            if self.plan.ends[segment] == node:
+                read = run.read(self.readouts[segment], state, reading.results)
+                same = rows > 1 and not self.plan.nodes[node].per_row
+                values |= {k: value[np.zeros(rows, np.int64)] if same else value for k, value in read.items()}
         return values
 
     def end(self, states: Mapping[int, Numbers], segment: int) -> Numbers:
@@ -303,27 +318,46 @@ class Lowered:
 
     def _columns_read(self, run: Run, reading: Reading, columns: Columns) -> Values:
         shifted_run = self.shifted(run, columns)
-        states, shifted = shifted_run.states(self.nodes(reading))
+        values: Values = {}
+
+        def read(node: int, base: Numbers, there: Shifted) -> None:
+            values.update(self._node_read(run, shifted_run, reading, columns, node, base, there))
+
+        shifted_run.visit(self.nodes(reading), read)
+        return values
+
+    def _node_read(
+        self,
+        run: Run,
+        shifted_run: ShiftedRun,
+        reading: Reading,
+        columns: Columns,
+        node: int,
+        base: Numbers,
+        there: Shifted,
+    ) -> Values:
+        """What is read from the unshifted and the shifted states of one node, for all columns."""
         values: Values = {}
         for number in reading.observed:
             observed = run.shared.observed(number)
-            parent = observed.group.parent
+            if observed.group.parent != node:
+                continue
             places = [at for at, k in enumerate(observed.group.results) if k in reading.results]
-            moved, found = shifted_run.observed(observed, places, states[parent], shifted[parent])
+            moved, found = shifted_run.observed(observed, places, base, there)
             unmoved: Values = {}
             if len(moved) < len(columns):
-                unmoved = self._read(run, states, Reading(reading.results, (number,), ()), run.matrices.rows)
+                unmoved = self._at(run, node, base, Reading(reading.results, (number,), ()), run.matrices.rows)
             for value, at in zip(found, places, strict=True):
                 k = observed.group.results[at]
                 every = unmoved[k][columns.row] if unmoved else np.empty(len(columns))
                 every[moved] = value
                 values[k] = every
         for segment in reading.segments:
-            end = self.plan.ends[segment]
-            there = shifted[end]
+            if self.plan.ends[segment] != node:
+                continue
             read = self.readouts[segment].values(there.state, reading.results)
             if len(there.columns) < len(columns):
-                still = self.readouts[segment].values(states[end], reading.results)
+                still = self.readouts[segment].values(base, reading.results)
                 for k, value in read.items():
                     every = still[k][self.columns_of(segment, columns.row)]
                     every[there.columns] = value
@@ -336,7 +370,7 @@ class Lowered:
     ) -> Values:
         columns, column = distinct(self.plan.order, at.site, at.delta, pairs[at.row, at.side])
         run = Run(shared, bindings.items)
-        ends = {self.plan.ends[segment] for segment in self._segments(wanted)}
+        ends = frozenset(self.plan.ends[segment] for segment in self._segments(wanted))
         values: Values = {k: np.empty(len(at)) for k in wanted}
         for part, chosen in self._column_chunks(columns):
             entries = np.flatnonzero((column >= part.start) & (column < part.stop))
@@ -428,9 +462,8 @@ class Reverse:
             mine = {k: cotangents[k][one.rows] for k in readout.numbers if k in cotangents}
             if not self.lowered.plan.nodes[end].per_row:
                 mine = {k: value.sum(axis=0, keepdims=True) for k, value in mine.items()}
-            costate = one.run.read_back(readout, one.states[end], mine) if mine else None
-            if costate is not None:
-                costates.append((end, costate))
+            if mine:
+                costates.append((end, partial(_read_back, one, readout, end, mine)))
         return costates, observed
 
     def _overlap_costates(self, one: _Pass, cotangents: Mapping[int, Floats], pairs: Ints) -> Costates:
@@ -441,8 +474,18 @@ class Reverse:
             states = (one.run.numbers(one.states[ends[0]]), one.run.numbers(one.states[ends[1]]))
             features = (overlap.features(states[0]), overlap.features(states[1]))
             both = overlap.adjoint(states, features, self.lowered.column_pairs(overlap, pairs), cotangent)
-            costates += zip(ends, both, strict=True)
+            costates += [(end, partial(_itself, costate)) for end, costate in zip(ends, both, strict=True)]
         return costates
+
+
+def _read_back(one: _Pass, readout: Readout, end: int, cotangents: Mapping[int, Floats]) -> Kept:
+    found = one.run.read_back(readout, one.states[end], cotangents)
+    assert found is not None
+    return found
+
+
+def _itself(costate: Kept) -> Kept:
+    return costate
 
 
 def _entries(bindings: Bindings, pairs: Ints | None) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
@@ -13,7 +14,7 @@ from qsanc.diagnostics import CompilerBug, QsanError
 from qsanc.fast import OFF, Tier
 from qsanc.ir.circuit import CircuitModule, Overlap
 from qsanc.target import Context, Estimate, Gradient, Handle, Pullback, Request, Results
-from qsanc.target.memory import available, too_large
+from qsanc.target.memory import available, ran_out, too_large
 from qsanc.target.profile import Watch
 from qsanc.target.sampled import Sampler
 from qsanc.target.sampling import measured_module
@@ -21,7 +22,14 @@ from qsanc_numpy import register
 from qsanc_numpy.arrays import Floats
 from qsanc_numpy.engine import Engine
 from qsanc_numpy.evaluate import Lowered, Values
-from qsanc_numpy.memory import keep_pages, needed_for_gradient, needed_for_overlaps
+from qsanc_numpy.memory import (
+    Way,
+    keep_pages,
+    needed_for_gradient,
+    needed_for_overlaps,
+    needed_for_shots,
+    needed_for_values,
+)
 from qsanc_numpy.profile import watched_values_and_adjoint, watched_values_at_shifts
 from qsanc_numpy.threads import BlasThreads
 
@@ -42,7 +50,8 @@ class NumpyExecutable:
 
     def __init__(self, module: CircuitModule, tier: Tier = OFF, *, single: bool = False) -> None:
         self._module, self._tier, self._single = module, tier, single
-        self._lowered = Lowered.of(module, single=single)
+        with self._enough("the plan"):
+            self._lowered = Lowered.of(module, single=single)
         self._threads = BlasThreads()
         self._sampler = Sampler(module)
         keep_pages()
@@ -58,7 +67,7 @@ class NumpyExecutable:
     def submit(self, request: Request, context: Context) -> Finished:
         self._verify(request)
         self._fits(request, gradient=False)
-        with self._threads.one():
+        with self._threads.one(), self._enough("the state"):
             if request.shots is None:
                 values = self._exact(self._lowered, request, request.results)
                 return Finished(Results(tuple(Estimate(values[k]) for k in request.results)))
@@ -78,7 +87,7 @@ class NumpyExecutable:
             raise CompilerBug("the adjoint method is exact and knows no shifts")
         self._verify(request)
         self._fits(request, gradient=True)
-        with self._threads.one():
+        with self._threads.one(), self._enough("the gradient"):
             values, reverse = self._lowered.values_and_adjoint(
                 request.bindings, request.results, request.pairs, self._engine(self._lowered, request)
             )
@@ -88,7 +97,7 @@ class NumpyExecutable:
         """What `vjp` gives, on the watch."""
         self._verify(request)
         self._fits(request, gradient=True)
-        with self._threads.one():
+        with self._threads.one(), self._enough("the gradient"):
             values, reverse = watched_values_and_adjoint(
                 self._lowered, self._engine(self._lowered, request), request, watch
             )
@@ -97,7 +106,8 @@ class NumpyExecutable:
     def profile_shifts(self, request: Request, context: Context, watch: Watch) -> Results:
         """What `submit` comes to, on the watch."""
         self._verify(request)
-        with self._threads.one():
+        self._fits(request, gradient=False)
+        with self._threads.one(), self._enough("the state"):
             values = watched_values_at_shifts(self._lowered, request, watch)
         return Results(tuple(Estimate(values[k]) for k in request.results))
 
@@ -105,7 +115,7 @@ class NumpyExecutable:
         lock = Lock()
 
         def pullback(cotangents: Mapping[int, Floats]) -> Gradient:
-            with lock, self._threads.one():
+            with lock, self._threads.one(), self._enough("the gradient"):
                 return reverse(cotangents)
 
         return Results(tuple(Estimate(values[k]) for k in request.results)), pullback
@@ -120,18 +130,40 @@ class NumpyExecutable:
             raise CompilerBug(f"{module.name}: overlaps are asked for with pairs, and nothing else is")
 
     def _fits(self, request: Request, *, gradient: bool) -> None:
-        """Raise QsanError (QS307) where a large register needs more memory than there is: for a gradient, and for
-        overlaps, which keep the states of all rows."""
-        what, need, rows = "the gradient", 0, request.bindings.rows
+        """Raise QsanError (QS307) where a large register needs more memory than there is."""
         if self._module.wires < register.WIRES:
             return
-        if gradient:
-            need = needed_for_gradient(self._module, single=self._single)
+        rows, what = request.bindings.rows, "the gradient" if gradient else "the state"
         if request.pairs is not None:
             what = f"{'the gradient by overlaps' if gradient else 'the table of overlaps'} of {rows} rows"
-            need = max(need, needed_for_overlaps(self._module, rows, single=self._single, gradient=gradient))
-        if need and need > (have := available()):
+        with self._enough(what):
+            need = self.need(request, gradient=gradient)
+        if need > (have := available()):
             raise QsanError([too_large(self._module, what, need, have)])
+
+    def need(self, request: Request, *, gradient: bool = False) -> int:
+        """Bytes that a request on a large register takes at most, beside the request itself."""
+        rows, shifts = request.bindings.rows, None if request.shifts is None else len(request.shifts)
+        native = self._tier.mode != "off" and not self._single and shifts is None
+        compiled = len(self._lowered.plan.nodes) if native and self._lowered.compiles(rows) else 0
+        way = Way(rows, shifts, gradient, self._single, register.threads(), native, compiled)
+        if request.pairs is not None:
+            return needed_for_overlaps(self._module, way)
+        if gradient:
+            return needed_for_gradient(self._module, way)
+        if request.shots is not None:
+            return needed_for_shots(self._module, self._sampler.readings, request.results, way)
+        return needed_for_values(self._module, way)
+
+    @contextmanager
+    def _enough(self, what: str) -> Iterator[None]:
+        """QsanError (QS307) instead of a `MemoryError`: without its frames, which would hold what there is."""
+        try:
+            yield
+            return
+        except MemoryError:
+            pass
+        raise QsanError([ran_out(self._module, what)])
 
     def _engine(self, lowered: Lowered, request: Request) -> Engine:
         return lowered.engine(self._tier, request.bindings.rows)

@@ -6,7 +6,7 @@ of tails. Rows are taken in chunks; each is a `Run`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -133,6 +133,12 @@ class Run:
                 states[number] = self.forward(number, states[parent])
         return states
 
+    def visit(self, wanted: frozenset[int], read: Callable[[int, Numbers], None]) -> None:
+        """See `engine.Rows`."""
+        states = self.states(wanted)
+        for number in sorted(wanted):
+            read(number, states[number])
+
     def observe(self, group: int, state: Numbers) -> Floats:
         """The results of tails read by observables, float64[result, column], on the state before them."""
         observed = self.shared.observed(group)
@@ -169,12 +175,38 @@ def one_qubit(matrix: Numbers | None) -> Numbers:
     return state
 
 
+def depth_first(parents: Sequence[int | None], wanted: Iterable[int]) -> tuple[int, ...]:
+    """The wanted nodes of a tree and their ancestors: each branch to its end before the next, small ones first, so that
+    few states have to be kept."""
+    found = closed(parents, wanted)
+    size = dict.fromkeys(found, 1)
+    below: dict[int | None, list[int]] = {}
+    for number in reversed(found):
+        parent = parents[number]
+        below.setdefault(parent, []).append(number)
+        if parent is not None:
+            size[parent] += size[number]
+    order: list[int] = []
+    waiting: list[int] = []
+    ready = below.get(None, [])
+    while ready or waiting:
+        waiting += sorted(ready, key=lambda number: (-size[number], -number))
+        order.append(waiting.pop())
+        ready = below.get(order[-1], [])
+    return tuple(order)
+
+
 def closure(plan: Plan, wanted: Iterable[int]) -> tuple[int, ...]:
     """The wanted nodes and their ancestors, parents first."""
+    return closed([node.parent for node in plan.nodes], wanted)
+
+
+def closed(parents: Sequence[int | None], wanted: Iterable[int]) -> tuple[int, ...]:
+    """The wanted nodes of a tree and their ancestors, parents first."""
     found: set[int] = set()
     for number in wanted:
         at: int | None = number
         while at is not None and at not in found:
             found.add(at)
-            at = plan.nodes[at].parent
+            at = parents[at]
     return tuple(sorted(found))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import pairwise
 from types import TracebackType
 
@@ -46,9 +47,11 @@ class Workers:
                     return
                 work(number)
 
-        more = []
+        more: list[Future[None]] = []
         if self._pool is not None:
-            more = [self._pool.submit(run) for _ in range(min(self.threads, count) - 1)]
+            with suppress(RuntimeError):  # no memory for another thread: those that there are do the work
+                for _ in range(min(self.threads, count) - 1):
+                    more.append(self._pool.submit(run))
         run()
         for other in more:
             if not other.cancel():

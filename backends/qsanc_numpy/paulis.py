@@ -21,6 +21,9 @@ from qsanc_numpy.folds import Fold
 TABLE_WIRES = 10
 """Products share a table as long as it reads at most so many wires together, or no more than one of them does alone."""
 
+BLOCK = 16
+"""Larger registers are read in blocks of 2^BLOCK amplitudes: beside the state are a few blocks, and no copies of it."""
+
 _Wires = frozenset[int]
 
 
@@ -38,15 +41,36 @@ class _Table:
     imaginary: bool
     observables: Ints
     signs: Floats
+    outer: tuple[int, ...]
+    """The bits of a block's number that decide the sign, the most significant first."""
+
+    def signs_in(self, block: int) -> Floats:
+        """The signs of one block, float64[observable, folded state]."""
+        if not self.outer:
+            return self.signs
+        at = 0
+        for bit in self.outer:
+            at = at << 1 | block >> bit & 1
+        within = self.signs.shape[1] >> len(self.outer)
+        part: Floats = self.signs[:, at * within : (at + 1) * within]
+        return part
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Flip:
-    """The products with one x: a state reshaped to `shape` and indexed by `index` (None: as it is) is flipped there."""
+    """The products with one x: a block reshaped to `shape` and indexed by `index` (None: as it is) is flipped there.
+    Block b of the flipped state is the flipped block b ^ `outer`."""
 
     shape: tuple[int, ...]
     index: Index | None
+    outer: int
     tables: tuple[_Table, ...]
+
+    def of(self, blocks: Numbers, block: int) -> Numbers:
+        """A block of the flipped state, shaped like `shape`."""
+        view: Numbers = blocks[block ^ self.outer].reshape(*self.shape, blocks.shape[2])
+        flipped: Numbers = view if self.index is None else view[self.index]
+        return flipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,45 +103,58 @@ class Paulis:
     def values(self, state: Numbers) -> Floats:
         """float64[observable, column]."""
         total = np.repeat(self.constants[:, None], state.shape[1], axis=1)
-        for flip in self.flips:
-            view = state.reshape(*flip.shape, state.shape[1])
-            if flip.index is None:
-                real = view.real**2 + view.imag**2
-                imaginary = real
-            else:
-                product = (view[flip.index].conj() * view).reshape(state.shape)
-                real, imaginary = product.real, product.imag
-            for table in flip.tables:
-                if table.imaginary and not np.iscomplexobj(state):
-                    continue
-                total[table.observables] += table.signs @ table.fold.sum(imaginary if table.imaginary else real)
+        blocks = _blocks(state)
+        for number, block in enumerate(blocks):
+            for flip in self.flips:
+                if flip.index is None and not flip.outer:
+                    real = block.real**2 + block.imag**2
+                    imaginary = real
+                else:
+                    flipped = flip.of(blocks, number)
+                    product = (flipped.conj() * block.reshape(flipped.shape)).reshape(block.shape)
+                    real, imaginary = product.real, product.imag
+                for table in flip.tables:
+                    if table.imaginary and not np.iscomplexobj(state):
+                        continue
+                    folded = table.fold.sum(imaginary if table.imaginary else real)
+                    total[table.observables] += table.signs_in(number) @ folded
         return total
 
     def adjoint(self, state: Numbers, cotangents: Floats) -> Numbers:
         """sum over observables of cotangents[observable, column] times the observable applied to the state; its real
         part where the state is real."""
-        total: Numbers = (cotangents * self.constants[:, None]).sum(axis=0) * state
-        for flip in self.flips:
-            view = state.reshape(*flip.shape, state.shape[1])
-            flipped = (view if flip.index is None else view[flip.index]).reshape(state.shape)
-            for table in flip.tables:
-                if table.imaginary and not np.iscomplexobj(state):
-                    continue
-                weight = table.fold.spread(table.signs.T @ cotangents[table.observables])
-                turned = 1j * flipped if table.imaginary else flipped
-                shape = (*table.fold.shape, state.shape[1])
-                target = total.reshape(shape)
-                target += weight * turned.reshape(shape)
+        constant = (cotangents * self.constants[:, None]).sum(axis=0)
+        total: Numbers = constant.astype(state.real.dtype) * state
+        blocks, targets = _blocks(state), _blocks(total)
+        for number, target in enumerate(targets):
+            for flip in self.flips:
+                flipped = flip.of(blocks, number).reshape(target.shape)
+                for table in flip.tables:
+                    if table.imaginary and not np.iscomplexobj(state):
+                        continue
+                    weight = table.fold.spread(table.signs_in(number).T @ cotangents[table.observables])
+                    turned = 1j * flipped if table.imaginary else flipped
+                    shape = (*table.fold.shape, state.shape[1])
+                    part = target.reshape(shape)
+                    part += weight * turned.reshape(shape)
         return total
 
 
+def _blocks(state: Numbers) -> Numbers:
+    """[block, amplitude, column], as a view."""
+    size = min(len(state), 1 << BLOCK)
+    return state.reshape(len(state) // size, size, state.shape[1])
+
+
 def _flip(flipped: _Wires, terms: list[_Term], register: int) -> _Flip:
-    shape, index = _mirror(sorted(flipped), register)
+    above = max(0, register - BLOCK)
+    shape, index = _mirror(sorted(wire - above for wire in flipped if wire >= above), register - above)
+    outer = sum(1 << (above - 1 - wire) for wire in flipped if wire < above)
     tables = []
     for odd in (False, True):
         alike = [term for term in terms if (len(flipped & term.signed) % 2 == 1) == odd]
         tables += [_table(part, support, flipped, odd, register) for support, part in _parts(alike)]
-    return _Flip(shape, index, tuple(tables))
+    return _Flip(shape, index, outer, tuple(tables))
 
 
 def _parts(terms: list[_Term]) -> list[tuple[_Wires, list[_Term]]]:
@@ -146,7 +183,10 @@ def _table(terms: list[_Term], support: _Wires, flipped: _Wires, odd: bool, regi
         power = len(flipped & term.signed) % 4
         scale = term.coefficient if power in (0, 3) else -term.coefficient
         signs[observables.index(term.observable)] += scale * (1 - 2 * parity)
-    return _Table(Fold.onto(wires, register), odd, np.array(observables, np.int64), signs)
+    above = max(0, register - BLOCK)
+    fold = Fold.onto([wire - above for wire in wires if wire >= above], register - above)
+    outer = tuple(above - 1 - wire for wire in wires if wire < above)
+    return _Table(fold, odd, np.array(observables, np.int64), signs, outer)
 
 
 def _mirror(wires: list[int], register: int) -> tuple[tuple[int, ...], Index | None]:

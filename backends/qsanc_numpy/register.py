@@ -7,7 +7,8 @@ are found again on the way back, where operations are undone. A gradient through
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from qsanc.ir.circuit import Gate
 from qsanc.ir.gates import GATES
 from qsanc_numpy.arrays import Floats, Numbers
 from qsanc_numpy.engine import Engine
-from qsanc_numpy.execute import closure
+from qsanc_numpy.execute import closure, depth_first
 from qsanc_numpy.large import Diagonal, Kernels, LargePlan, Linear, Matrix, Operation, prepare
 from qsanc_numpy.large_layout import LinearGate
 from qsanc_numpy.matrices import by_flips, square_order
@@ -43,6 +44,12 @@ class Stretch:
     blocks: tuple[Block, ...]
     fixed: tuple[Numbers, ...]
     trained: frozenset[int]
+
+
+def threads() -> int:
+    """How many threads share the blocks of a state."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(affinity, MOST_THREADS)
 
 
 def holds(plan: Plan) -> bool:
@@ -141,8 +148,7 @@ class RegisterShared:
     def __init__(self, register: RegisterPlan, kernels: Kernels | None, values: Floats) -> None:
         self.register, self.plan, self.kernels = register, register.plan, kernels
         self.base = self.plan.shared.evaluate(values)
-        affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.threads = min(affinity, MOST_THREADS)
+        self.threads = threads()
 
     def by_observables(self, group: int) -> bool:
         return False
@@ -185,6 +191,28 @@ class RegisterRun:
             else:
                 states[number] = self.forward(number, states.pop(parent), keep=False)
         return states
+
+    def visit(self, wanted: frozenset[int], read: Callable[[int, Columns], None]) -> None:
+        """Calls `read` with each wanted node and its states, which are let go when nothing more starts from them."""
+        parents = [node.parent for node in self.plan.nodes]
+        order = depth_first(parents, wanted)
+        waiting = Counter(parents[number] for number in order)
+        live: dict[int, Columns] = {}
+        for number in order:
+            parent = parents[number]
+            if parent is None:
+                states = [_start(self.plan.wires)]
+            elif parent == ROOT:
+                states = self.forward(number, [_start(self.plan.wires)], keep=False)
+            else:
+                waiting[parent] -= 1
+                keep = waiting[parent] > 0
+                states = self.forward(number, live[parent] if keep else live.pop(parent), keep=keep)
+            if number in wanted:
+                read(number, states)
+            if number != ROOT and waiting[number]:
+                live[number] = states
+            states = []
 
     def forward(self, node: int, before: Columns, *, keep: bool) -> Columns:
         """The states behind a node; unless `keep`, those before it are given up."""
@@ -284,21 +312,26 @@ class RegisterSweep:
         self,
         run: RegisterRun,
         states: MutableMapping[int, Columns],
-        costates: Sequence[tuple[int, Columns | Numbers]],
+        costates: Sequence[tuple[int, Callable[[], Columns | Numbers]]],
         observed: Mapping[int, Floats],
     ) -> Floats:
         assert not observed
         by_item = np.zeros((len(self._plan.item_sites), run.rows))
         pending: dict[int, Columns] = {}
-        for number, costate in costates:
-            _accumulate(pending, number, costate if isinstance(costate, list) else list(costate.T))
+        parts: dict[int, list[Callable[[], Columns | Numbers]]] = {}
+        for number, found in costates:
+            parts.setdefault(number, []).append(found)
         kets: dict[int, Columns] = {}
         for number in reversed(range(ROOT + 1, len(self._plan.nodes))):
-            if number not in pending:
+            if number not in pending and number not in parts:
                 continue
+            if number in kets:
+                states[number] = kets.pop(number)
+            for found in parts.pop(number, ()):
+                _accumulate(pending, number, _as_columns(found()))
             node = self._plan.nodes[number]
             assert node.parent is not None
-            ket = states.pop(number, None) or kets.pop(number, None) or states[number]
+            ket = states.pop(number, None) or states[number]
             states.pop(number, None)
             costate = pending.pop(number)
             before_ket: Columns = []
@@ -370,4 +403,11 @@ def _accumulate(pending: dict[int, Columns], number: int, costate: Columns) -> N
         pending[number] = costate
         return
     for column, one in enumerate(costate):
-        known[column] = known[column] + one
+        if known[column].dtype == np.result_type(known[column], one):
+            known[column] += one
+        else:
+            known[column] = known[column] + one
+
+
+def _as_columns(states: Columns | Numbers) -> Columns:
+    return states if isinstance(states, list) else list(states.T)

@@ -8,17 +8,18 @@ matrix once, whatever the number of rows; a shift within tails that are read by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from qsanc_numpy.arrays import Complex, Floats, Ints, Numbers
-from qsanc_numpy.execute import Observed, Run, States, closure, operate
+from qsanc_numpy.execute import Observed, Run, States, depth_first, operate
 from qsanc_numpy.kernels import apply, matmul
 from qsanc_numpy.matrices import turned_back
 from qsanc_numpy.observables import features, weights
-from qsanc_numpy.plan import ROOT, Block, Group, Operation, Product
+from qsanc_numpy.plan import Block, Group, Operation, Product
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,15 +88,37 @@ class ShiftedRun:
         self._columns = columns
         self._node = run.plan.node_of[columns.site]
 
-    def states(self, wanted: Iterable[int]) -> tuple[States, dict[int, Shifted]]:
-        """Unshifted and shifted states of the wanted nodes and their ancestors."""
-        states = self._run.states(())
-        shifted = {ROOT: self._nothing(states[ROOT])}
-        for number in closure(self._plan, wanted):
-            parent = self._plan.nodes[number].parent
-            if parent is not None:
-                states[number], shifted[number] = self._forward(number, states[parent], shifted[parent])
+    def states(self, wanted: frozenset[int]) -> tuple[States, dict[int, Shifted]]:
+        """Unshifted and shifted states of the wanted nodes."""
+        states: States = {}
+        shifted: dict[int, Shifted] = {}
+
+        def keep(node: int, base: Numbers, there: Shifted) -> None:
+            states[node], shifted[node] = base, there
+
+        self.visit(wanted, keep)
         return states, shifted
+
+    def visit(self, wanted: frozenset[int], read: Callable[[int, Numbers, Shifted], None]) -> None:
+        """Calls `read` with each wanted node, its unshifted and its shifted states, which are let go when nothing more
+        starts from them."""
+        parents = [node.parent for node in self._plan.nodes]
+        order = depth_first(parents, wanted)
+        waiting = Counter(parents[number] for number in order)
+        live: dict[int, tuple[Numbers, Shifted]] = {}
+        for number in order:
+            parent = parents[number]
+            if parent is None:
+                start = self._run.states(())[number]
+                here = start, self._nothing(start)
+            else:
+                waiting[parent] -= 1
+                here = self._forward(number, *(live[parent] if waiting[parent] else live.pop(parent)))
+            if number in wanted:
+                read(number, *here)
+            if waiting[number]:
+                live[number] = here
+            del here
 
     def observed(
         self, observed: Observed, results: Sequence[int], base: Numbers, before: Shifted

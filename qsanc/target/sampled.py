@@ -37,13 +37,13 @@ class Sampler:
         if request.pairs is not None:
             return self._overlaps(request, shots, draws, exact)
         needed = self.readings.needed(request.results)
-        values = exact(needed)
+        values = dict(exact(needed))
         counts: dict[int, Floats] = {}
         for number in needed:
             setting = self.readings.settings[number]
             name = circuit_key(self.module, (setting.segment,), setting.basis)
             keys = _keys(request, name, row_keys(self.module, setting.segment, request.bindings))
-            counts[number] = draw_counts(draws, keys, np.asarray(values[number], np.float64), shots)
+            counts[number] = draw_counts(draws, keys, np.asarray(values.pop(number), np.float64), shots)
         entries = request.bindings.rows if request.shifts is None else len(request.shifts)
         return Results(tuple(self.readings.estimate(k, counts.__getitem__, entries, shots) for k in request.results))
 

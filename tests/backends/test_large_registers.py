@@ -19,7 +19,6 @@ from qsanc.testing.strategies import bindings, circuits
 from qsanc_numpy.backend import NumpyBackend
 from qsanc_numpy.engine import Engine
 from qsanc_numpy.evaluate import Lowered
-from qsanc_numpy.memory import needed_for_overlaps
 from qsanc_numpy.register import RegisterPlan
 
 KINDS = ("expectation", "probabilities", "probability", "overlap")
@@ -130,7 +129,7 @@ def test_states_of_many_rows_are_found_again(monkeypatch: pytest.MonkeyPatch) ->
     rng = np.random.default_rng(4)
     request = Request(Bindings(rng.normal(size=3), rng.normal(size=(5, 2))), (0, 1, 2))
     kept = gradient(lowered, request, large_engine(lowered))
-    monkeypatch.setattr("qsanc_numpy.evaluate._KEPT_AMPLITUDES", 0)
+    monkeypatch.setattr("qsanc_numpy.evaluate.KEPT_AMPLITUDES", 0)
     np.testing.assert_allclose(gradient(lowered, request, large_engine(lowered)), kept, atol=1e-12)
 
 
@@ -194,7 +193,7 @@ def test_overlaps_are_counted_for_all_rows(gradient: bool, monkeypatch: pytest.M
     rows, executable = 200, NumpyBackend().lower(module)
     pairs = np.stack(np.meshgrid(np.arange(rows), np.arange(rows)), axis=-1).reshape(-1, 2)
     request = Request(Bindings(np.full(1, 0.3), np.linspace(0, 1, rows)[:, None]), (0,), pairs)
-    need = needed_for_overlaps(module, rows, gradient=gradient)
+    need = executable.need(request, gradient=gradient)
     assert need > 5 * rows * 16 * 2**12
     executable.submit(request, Context())
     tracemalloc.start()
