@@ -94,6 +94,7 @@ class LocalExecutable:
     def _values(self, tree: Tree, request: Request, wanted: tuple[int, ...]) -> dict[int, np.ndarray]:
         """Values of results of the tree's module, none of them overlaps: [row | shift, ...] by number."""
         places = _places(request)
+        self._room(tree.module, wanted, len(places.rows), sampled=request.shots is not None)
         values = {k: empty(tree.module, k, len(places.rows)) for k in wanted}
         key = tree is self._tree, wanted
         if key not in self._readouts:
@@ -172,8 +173,16 @@ class LocalExecutable:
             assert isinstance(asked, Overlap)
             whole = len(asked.wires) == self._module.wires and not self._mixed
             need += 2 * rows * 16 * 2 ** (len(asked.wires) * (1 if whole else 2))
+        self._enough(f"the table of overlaps of {rows} rows", need)
+
+    def _room(self, module: CircuitModule, wanted: tuple[int, ...], entries: int, *, sampled: bool) -> None:
+        """Raise QsanError (QS307) where the results do not fit: distributions, also as counts, and states."""
+        sizes = [empty(module, k, 1).nbytes for k in wanted]
+        self._enough(f"what is read of {entries} states", entries * sum(sizes) * (3 if sampled else 1))
+
+    def _enough(self, what: str, need: int) -> None:
         if need > (have := available()):
-            raise QsanError([too_large(self._module, f"the table of overlaps of {rows} rows", need, have)])
+            raise QsanError([too_large(self._module, what, need, have)])
 
 
 def _places(request: Request) -> Places:

@@ -225,6 +225,17 @@ def test_overlaps_of_too_many_rows_are_refused(monkeypatch: pytest.MonkeyPatch) 
     assert caught.value.diagnostics[0].code == "QS307"
 
 
+def test_distributions_that_do_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three rows of one expectation are 24 bytes; with shots, four probabilities a row, three times."""
+    exact, sampled = Request(ROWS, (0,)), Request(ROWS, (0,), shots=10)
+    monkeypatch.setattr(local_executable, "available", lambda: 24)
+    answer("braket:sv", TREE, exact)
+    with pytest.raises(QsanError, match="QS307"):
+        answer("braket:sv", TREE, sampled)
+    monkeypatch.setattr(local_executable, "available", lambda: 3 * 3 * 8 * 4)
+    answer("braket:sv", TREE, sampled)
+
+
 def plainly(circuit: PlainCircuit, device: str) -> Floats:
     """The distribution of a circuit's outcomes as the SDK finds it: from OpenQASM, by `LocalSimulator`."""
     from braket.devices import LocalSimulator
