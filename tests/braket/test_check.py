@@ -75,6 +75,9 @@ def test_a_circuit_has_to_fit() -> None:
     title, fix = said(accepts(GARNET, wide, 100))
     assert title == "the circuit needs 25 qubits, and Garnet has 20"
     assert fix == "use `braket:Forte-1`, which has 36"
+    full = PlainCircuit(36, tuple(Gate("h", (wire,)) for wire in range(36)), Pauli())
+    assert said(accepts(GARNET, full, 100))[1] == "use `braket:Forte-1`, which has 36"
+    assert accepts(FORTE, full, 100) == ()
     sparse = PlainCircuit(1000, (Gate("h", (999,)),), Pauli())
     assert accepts(GARNET, sparse, 100) == (), "wires without gates need no qubits"
     huge = PlainCircuit(200, tuple(Gate("h", (wire,)) for wire in range(200)), Pauli())
@@ -149,6 +152,8 @@ def test_what_is_offline_is_a_warning_and_what_is_retired_an_error() -> None:
     assert (warning.code, warning.is_error) == ("QS801", False)
     title, help = said(accepts(replace(FORTE, name="Aria-1", status="retired"), BELL, 100))
     assert (title, help) == ("Aria-1 is retired and takes no tasks", "use `braket:Forte-1`")
+    old = replace(GARNET, name="Aspen-M-3", status="retired")
+    assert said(accepts(old, BELL, 100))[1] == "use `braket:Cepheus-1-108Q`"
 
 
 def test_what_is_wrong_in_many_circuits_is_said_once() -> None:
@@ -171,10 +176,12 @@ def test_physical_qubits_exist_and_are_connected() -> None:
     title, help = said(accepts_native(GARNET, native(("prx", (0,), 0.5, 0.5)), 100))
     assert (title, help) == ("Garnet has no qubit 0", "its qubits are 1 to 20")
     assert said(accepts_native(CEPHEUS, native(reads=(8,)), 100))[0] == "Cepheus-1-108Q has no qubit 8"
+    assert said(accepts_native(CEPHEUS, native(reads=(108,)), 100))[1] == "its qubits are 0 to 107 without 8"
     assert accepts_native(GARNET, native(("cz", (2, 1)), reads=(1, 2)), 100) == (), "either way round"
     title, help = said(accepts_native(GARNET, native(("cz", (1, 3))), 100))
     assert title == "qubits 1 and 3 of Garnet are not connected, and `cz` acts on both"
     assert help == "qubit 1 is connected to 2, 4"
+    assert said(accepts_native(GARNET, native(("cz", (20, 10))), 100))[1] == "qubit 10 is connected to 5, 9, 11, 15"
     assert "twice" in said(accepts_native(GARNET, native(("cz", (1, 1))), 100))[0]
 
 

@@ -140,6 +140,34 @@ def test_a_sheet_may_say_little() -> None:
     assert device.price.task_usd == math.inf, "what has no price fits no budget"
 
 
+def test_what_is_said_of_the_whole_device_holds_for_each_qubit_and_pair() -> None:
+    """As IonQ and AQT do it: means of the provider, or of the third version of the standard fields."""
+    sheet = copy.deepcopy(SMALL)
+    del sheet["standardized"]
+    sheet["provider"] = {"fidelity": {"1Q": {"mean": 0.99}, "2Q": {"mean": 0.9}, "spam": {"mean": 0.8}}}
+    fidelity = small(sheet).fidelity
+    assert fidelity is not None
+    assert fidelity.one_qubit == dict.fromkeys((1, 2, 4), 0.99)
+    assert fidelity.two_qubit == dict.fromkeys([(1, 2), (2, 4)], 0.9)
+    assert fidelity.readout == dict.fromkeys((1, 2, 4), 0.8)
+    sheet["paradigm"]["connectivity"] = {"fullyConnected": True, "connectivityGraph": {}}
+    sheet["standardized"] = {"twoQubitGateFidelity": [{"fidelity": 1}], "readoutFidelity": [{"fidelity": 0}]}
+    fidelity = small(sheet).fidelity
+    assert fidelity is not None
+    assert fidelity.two_qubit == dict.fromkeys([(0, 1), (0, 2), (1, 2)], 1.0)
+    assert fidelity.readout == dict.fromkeys((0, 1, 2), 0.0)
+
+
+def test_the_smallest_numbers_are_numbers() -> None:
+    sheet = copy.deepcopy(SMALL)
+    sheet["paradigm"] = {"qubitCount": 1}
+    sheet["service"]["shotsRange"] = [7, 7]
+    sheet["service"]["deviceCost"]["price"] = 0
+    del sheet["standardized"]
+    device = small(sheet)
+    assert (device.qubits, device.qubit_names, device.shots, device.price.shot_usd) == (1, (0,), (7, 7), 0)
+
+
 def test_an_analog_device_is_none_for_gates() -> None:
     sheet = copy.deepcopy(SMALL)
     sheet["action"] = {"braket.ir.ahs.program": {}}
@@ -156,6 +184,10 @@ WRONG = [
     ("service.deviceCost.price", "free"),
     ("service.deviceCost.unit", "hour"),
     ("service.updatedAt", "yesterday"),
+    ("service.shotsRange", [0, 0]),
+    ("provider.fidelity.1Q.mean", 1.01),
+    ("standardized.readoutFidelity", [{"fidelity": 1.01}]),
+    ("action.braket-sets.maximumExecutables", 0),
     ("paradigm.qubitCount", 0),
     ("paradigm.qubitCount", 2),
     ("paradigm.qubitCount", 10**30),
@@ -172,10 +204,11 @@ WRONG = [
 @pytest.mark.parametrize(("path", "value"), WRONG, ids=[f"{path}={value}"[:60] for path, value in WRONG])
 def test_what_is_wrong_is_named_with_its_field(path: str, value: object) -> None:
     sheet = copy.deepcopy(SMALL)
-    *way, last = path.split(".")
+    path = path.replace("braket-sets", "braket:ir:openqasm:program_set")
+    *way, last = (key.replace(":", ".") for key in path.split("."))
     place: dict = sheet
     for key in way:
-        place = place[key]
+        place = place.setdefault(key, {})
     place[last] = value
     with pytest.raises(QsanError) as caught:
         small(sheet)

@@ -266,9 +266,17 @@ def test_the_local_simulator_counts_what_is_measured() -> None:
 
 
 def test_every_channel_is_read_by_braket() -> None:
+    """Each with as many qubits and numbers as Braket's own, also where a number is written with an exponent."""
     pytest.importorskip("braket.default_simulator")
     from braket.default_simulator.openqasm.interpreter import Interpreter
 
+    assert {kind for kind, (wires, _) in CHANNELS.items() if wires == 2} == {
+        "two_qubit_depolarizing",
+        "two_qubit_dephasing",
+    }
     for kind, (wires, numbers) in CHANNELS.items():
-        noisy = PlainCircuit(2, (Channel(kind, tuple(range(wires)), (1e-05,) * numbers),), Pauli(((0, "Z"),)))
-        assert len(Interpreter().build_circuit(program(noisy).text).instructions) == 1, kind
+        strength = (1e-05, 0.25, 0.125)[:numbers]
+        noisy = PlainCircuit(2, (Channel(kind, tuple(range(wires)), strength),), Pauli(((0, "Z"),)))
+        [read] = Interpreter().build_circuit(program(noisy).text).instructions
+        assert len(read.targets) == wires, kind
+        assert {v for v in vars(read).values() if isinstance(v, float)} == set(strength), kind
