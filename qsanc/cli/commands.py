@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from keyword import iskeyword
 from typing import cast
 
 import click
@@ -19,6 +20,8 @@ COMMANDS = {
     "fmt": "Lay out files in the one canonical way.",
     "ir": "Print what the compiler makes of a file.",
     "draw": "Draw a circuit as text.",
+    "export": "Write circuits as OpenQASM 3.",
+    "import": "Read OpenQASM 3 as a .qsan file.",
     "train": "Train a model on a data file.",
     "profile": "Tell where the time and the memory of a training step go.",
     "eval": "Evaluate a trained model on a data file.",
@@ -37,7 +40,7 @@ GROUP = "qsanc.commands"
 @cache
 def offered() -> Mapping[str, tuple[str, str]]:
     """Module and help of every command by name, our own first. A package that cannot be imported adds none."""
-    found = {name: (f"qsanc.cli.{name.replace('-', '_')}", help) for name, help in COMMANDS.items()}
+    found = {name: (_module(name), help) for name, help in COMMANDS.items()}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         try:
             table = point.load()
@@ -48,15 +51,19 @@ def offered() -> Mapping[str, tuple[str, str]]:
     return found
 
 
+def _module(name: str) -> str:
+    return f"qsanc.cli.{name.replace('-', '_')}{'_' if iskeyword(name) else ''}"
+
+
 class Commands(click.Group):
-    """`explain-error` is the command `command` of `qsanc.cli.explain_error`."""
+    """`explain-error` is the command `command` of `qsanc.cli.explain_error`, `import` that of `qsanc.cli.import_`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(offered())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         own = COMMANDS.get(cmd_name)
-        known = {cmd_name: (f"qsanc.cli.{cmd_name.replace('-', '_')}", own)} if own is not None else offered()
+        known = {cmd_name: (_module(cmd_name), own)} if own is not None else offered()
         if cmd_name not in known:
             return None
         return cast(click.Command, import_module(known[cmd_name][0]).command)

@@ -1,0 +1,3 @@
+qubit q;
+/* never closed
+h q;

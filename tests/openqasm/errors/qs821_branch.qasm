@@ -1,0 +1,3 @@
+qubit q;
+bit b = measure q;
+if (b) x q;

@@ -1,0 +1,3 @@
+qubit[3] q;
+float theta = 0.5;
+rx(theta) q[0];

@@ -1,0 +1,2 @@
+qubit q;
+for int i in [0:1000000] { }
