@@ -7,11 +7,10 @@ from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
-import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from made import lowered, named
 from oracle.asking import kinds_of, requests
-from test_conformance import BACKENDS, lowered, named
 
 from qsanc.ir.circuit import (
     Angle,
@@ -25,18 +24,18 @@ from qsanc.ir.circuit import (
     Probability,
     State,
 )
-from qsanc.target import Bindings, Context, Differentiable, Gradient, Request
+from qsanc.target import Backend, Bindings, Context, Differentiable, Gradient, Request
 from qsanc.testing.strategies import bindings, circuits, observables
 from qsanc.testing.strategies.numbers import coefficients
 
 KINDS = ("expectation", "probabilities", "probability", "overlap")
-exact = named(exact=True)
+exact = named(exact=True, states=True)
 
 
 def values(
-    name: str, module: CircuitModule, bound: Bindings, results: tuple[int, ...], pairs: np.ndarray | None = None
+    backend: Backend, module: CircuitModule, bound: Bindings, results: tuple[int, ...], pairs: np.ndarray | None = None
 ) -> list[np.ndarray]:
-    executable = lowered(BACKENDS[name], module, None)
+    executable = lowered(backend, module, None)
     found = executable.collect(executable.submit(Request(bound, results, pairs), Context()))
     return [estimate.value for estimate in found.estimates]
 
@@ -52,7 +51,7 @@ def all_pairs(bound: Bindings) -> np.ndarray:
 @exact
 @settings(max_examples=40)
 @given(data=st.data())
-def test_states_have_norm_1_and_chances_sum_to_1(name: str, data: st.DataObject) -> None:
+def test_states_have_norm_1_and_chances_sum_to_1(backend: Backend, data: st.DataObject) -> None:
     """Also their types. Overlaps lie between 0 and 1, and the whole one of a state with itself is 1."""
     module = data.draw(circuits(max_gates=8, max_results=1, results=("state",)))
     wires = tuple(data.draw(st.permutations(range(module.wires))))
@@ -60,13 +59,13 @@ def test_states_have_norm_1_and_chances_sum_to_1(name: str, data: st.DataObject)
     results = (State(0), Probabilities(0, kept), Overlap(0, 0, wires), Overlap(0, 0, kept))
     bound = data.draw(bindings(module))
     module = replace(module, results=results)
-    state, chances = values(name, module, bound, (0, 1))
+    state, chances = values(backend, module, bound, (0, 1))
     assert (state.dtype, chances.dtype) == (np.complex128, np.float64)
     assert state.shape == (bound.rows, 2**module.wires)
     same(np.sum(np.abs(state) ** 2, axis=1), np.ones(bound.rows))
     same(chances.sum(axis=1), np.ones(bound.rows))
     assert chances.min() >= -1e-12
-    whole, part = values(name, module, bound, (2, 3), all_pairs(bound))
+    whole, part = values(backend, module, bound, (2, 3), all_pairs(bound))
     assert all(
         found.dtype == np.float64 and found.min() > -1e-10 and found.max() < 1 + 1e-10 for found in (whole, part)
     )
@@ -77,7 +76,7 @@ def test_states_have_norm_1_and_chances_sum_to_1(name: str, data: st.DataObject)
 @exact
 @settings(max_examples=40)
 @given(data=st.data())
-def test_expectations_are_linear_in_the_observable(name: str, data: st.DataObject) -> None:
+def test_expectations_are_linear_in_the_observable(backend: Backend, data: st.DataObject) -> None:
     """<a A + b B> = a <A> + b <B>; a Pauli product lies between -1 and 1, and the identity is 1."""
     module = data.draw(circuits(max_gates=8, max_results=1, results=("state",)))
     one, other = data.draw(observables(wires=module.wires)), data.draw(observables(wires=module.wires))
@@ -90,7 +89,7 @@ def test_expectations_are_linear_in_the_observable(name: str, data: st.DataObjec
     products = [Observable(((1.0, pauli),)) for pauli in (Pauli(), *sums)]
     bound = data.draw(bindings(module))
     module = replace(module, results=tuple(Expectation(0, o) for o in (one, other, both, *products)))
-    first, second, total, identity, *each = values(name, module, bound, tuple(range(len(module.results))))
+    first, second, total, identity, *each = values(backend, module, bound, tuple(range(len(module.results))))
     same(a * first + b * second, total)
     same(identity, np.ones(bound.rows))
     assert all(np.abs(found).max() < 1 + 1e-10 for found in each)
@@ -99,41 +98,43 @@ def test_expectations_are_linear_in_the_observable(name: str, data: st.DataObjec
 @exact
 @settings(max_examples=40)
 @given(data=st.data())
-def test_rows_are_independent_of_each_other(name: str, data: st.DataObject) -> None:
+def test_rows_are_independent_of_each_other(backend: Backend, data: st.DataObject) -> None:
     """Rows moved, dropped and doubled take their values with them, and so do pairs of rows."""
     module = data.draw(circuits(max_gates=8, results=(*KINDS, "state")))
     bound = data.draw(bindings(module, max_rows=4))
     order = data.draw(st.lists(st.integers(0, bound.rows - 1), min_size=1, max_size=6))
     others, overlaps = kinds_of(module)
     moved = Bindings(bound.shared, bound.items[order])
-    for found, whole in zip(values(name, module, moved, others), values(name, module, bound, others), strict=True):
+    for found, whole in zip(
+        values(backend, module, moved, others), values(backend, module, bound, others), strict=True
+    ):
         same(found, whole[order])
     if overlaps:
-        whole_pairs = values(name, module, bound, overlaps, all_pairs(bound))
-        for found, whole in zip(values(name, module, moved, overlaps, all_pairs(moved)), whole_pairs, strict=True):
+        whole_pairs = values(backend, module, bound, overlaps, all_pairs(bound))
+        for found, whole in zip(values(backend, module, moved, overlaps, all_pairs(moved)), whole_pairs, strict=True):
             same(found.reshape(len(order), -1), whole.reshape(bound.rows, -1)[np.ix_(order, order)])
 
 
 @exact
 @settings(max_examples=40)
 @given(data=st.data())
-def test_results_are_independent_of_each_other(name: str, data: st.DataObject) -> None:
+def test_results_are_independent_of_each_other(backend: Backend, data: st.DataObject) -> None:
     """Asked for alone, or in another order, a result is the same."""
     module = data.draw(circuits(max_gates=8, max_results=4, results=KINDS))
     bound = data.draw(bindings(module))
     for results, pairs in zip(kinds_of(module), (None, all_pairs(bound)), strict=True):
         if results:
-            whole = dict(zip(results, values(name, module, bound, results, pairs), strict=True))
+            whole = dict(zip(results, values(backend, module, bound, results, pairs), strict=True))
             order = tuple(data.draw(st.permutations(results)))
-            for k, found in zip(order, values(name, module, bound, order, pairs), strict=True):
+            for k, found in zip(order, values(backend, module, bound, order, pairs), strict=True):
                 same(found, whole[k])
-                same(values(name, module, bound, (k,), pairs)[0], whole[k])
+                same(values(backend, module, bound, (k,), pairs)[0], whole[k])
 
 
 @exact
 @settings(max_examples=40)
 @given(data=st.data())
-def test_wires_are_only_names(name: str, data: st.DataObject) -> None:
+def test_wires_are_only_names(backend: Backend, data: st.DataObject) -> None:
     """A register with its wires exchanged, in gates and results alike, gives the same values."""
     module = data.draw(circuits(max_gates=8, results=KINDS))
     to = data.draw(st.permutations(range(module.wires)))
@@ -158,7 +159,7 @@ def test_wires_are_only_names(name: str, data: st.DataObject) -> None:
     bound = data.draw(bindings(module))
     for numbers, pairs in zip(kinds_of(module), (None, all_pairs(bound)), strict=True):
         for one, two in zip(
-            values(name, module, bound, numbers, pairs), values(name, other, bound, numbers, pairs), strict=True
+            values(backend, module, bound, numbers, pairs), values(backend, other, bound, numbers, pairs), strict=True
         ):
             same(one, two)
 
@@ -166,7 +167,7 @@ def test_wires_are_only_names(name: str, data: st.DataObject) -> None:
 @exact
 @settings(max_examples=30)
 @given(data=st.data())
-def test_distributions_follow_their_wires(name: str, data: st.DataObject) -> None:
+def test_distributions_follow_their_wires(backend: Backend, data: st.DataObject) -> None:
     """In each order of the wires the axes are exchanged; summed over the last wire it is that of the others; and each
     outcome alone has its chance."""
     module = data.draw(circuits(max_wires=3, max_gates=8, max_results=1, results=("state",)))
@@ -177,7 +178,7 @@ def test_distributions_follow_their_wires(name: str, data: st.DataObject) -> Non
     singles = [Probability(0, orders[-1], outcome) for outcome in range(2**n)]
     bound = data.draw(bindings(module))
     module = replace(module, results=(*asked, *singles))
-    found = values(name, module, bound, tuple(range(len(module.results))))
+    found = values(backend, module, bound, tuple(range(len(module.results))))
     plain = found[0].reshape(-1, *(2,) * n)
     for order, chances in zip(orders, found, strict=False):
         same(chances.reshape(plain.shape), plain.transpose(0, *(1 + wire for wire in order)))
@@ -189,7 +190,7 @@ def test_distributions_follow_their_wires(name: str, data: st.DataObject) -> Non
 @exact
 @settings(max_examples=40)
 @given(data=st.data())
-def test_two_turns_of_any_angle_change_nothing(name: str, data: st.DataObject) -> None:
+def test_two_turns_of_any_angle_change_nothing(backend: Backend, data: st.DataObject) -> None:
     """4 pi at one place of one gate: half-angle rotations are back with their sign, all others twice."""
     module = data.draw(circuits(max_gates=8, results=(*KINDS, "state")))
     sites = list(module.sites())
@@ -206,25 +207,23 @@ def test_two_turns_of_any_angle_change_nothing(name: str, data: st.DataObject) -
     bound = data.draw(bindings(module))
     for numbers, pairs in zip(kinds_of(module), (None, all_pairs(bound)), strict=True):
         for one, two in zip(
-            values(name, module, bound, numbers, pairs), values(name, other, bound, numbers, pairs), strict=True
+            values(backend, module, bound, numbers, pairs), values(backend, other, bound, numbers, pairs), strict=True
         ):
             same(one, two)
 
 
-offering = pytest.mark.parametrize(
-    "name", [name for name, backend in BACKENDS.items() if "adjoint" in backend.capabilities.gradients]
-)
+offering = named(adjoint=True)
 
 
 @offering
 @settings(max_examples=40)
 @given(data=st.data(), factor=coefficients())
-def test_gradients_are_linear_in_the_cotangents(name: str, data: st.DataObject, factor: float) -> None:
+def test_gradients_are_linear_in_the_cotangents(backend: Backend, data: st.DataObject, factor: float) -> None:
     """Several calls of one pullback do not disturb each other; zeros give zeros; and the sum of all chances, which is 1
     whatever the angles are, has no slope."""
     module = data.draw(circuits(max_wires=3, max_gates=8, results=KINDS))
     request = data.draw(requests(module, data.draw(bindings(module)), shifted=False))
-    executable = lowered(BACKENDS[name], module, None)
+    executable = lowered(backend, module, None)
     assert isinstance(executable, Differentiable)
     found, pullback = executable.vjp(request, Context())
     shapes = [estimate.value.shape for estimate in found.estimates]

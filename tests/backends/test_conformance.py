@@ -7,18 +7,14 @@ be as far out as it is with a probability of at least ALPHA.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from fake import FakeBackend
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from made import MADE, lowered, named
 from oracle.asking import chance, expected, kinds_of, requests
 
-from qsanc import registry
 from qsanc.ir.circuit import (
     Angle,
     CircuitModule,
@@ -31,64 +27,11 @@ from qsanc.ir.circuit import (
     Probability,
     Segment,
 )
-from qsanc.passes.decompose import decompose
-from qsanc.target import Backend, Bindings, Context, Differentiable, Executable, Request, ResultKind, Shifts
+from qsanc.target import Backend, Bindings, Context, Differentiable, Request, ResultKind, Shifts
 from qsanc.testing.strategies import bindings, circuits
 
 ALPHA = 1e-9
 SHOTS = 2000
-
-
-@dataclass(frozen=True)
-class Made:
-    """How a backend is made for these tests, and whether it gives exact values or takes shots. `wires`: of random
-    circuits, where each further one would cost compiled kernels."""
-
-    make: Callable[[], AbstractContextManager[Backend]]
-    exact: bool = True
-    shots: bool = True
-    wires: int = 4
-
-
-def installed(name: str) -> Callable[[], AbstractContextManager[Backend]]:
-    return lambda: nullcontext(registry.load(name))
-
-
-# A backend that needs something around it (a server, say) is added here, with a context manager that builds both.
-MADE = {
-    "fake": Made(lambda: nullcontext(FakeBackend()), exact=False),
-    "numpy": Made(installed("numpy")),
-    "braket:sv": Made(installed("braket:sv")),
-    "braket:dm": Made(installed("braket:dm"), wires=3),
-} | {
-    offer.entry: Made(installed(offer.entry))
-    for offer in registry.available()
-    if offer.entry not in ("numpy", "braket")
-}
-
-
-@pytest.fixture(scope="session")
-def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
-    with MADE[request.param].make() as made:
-        yield made
-
-
-@pytest.fixture(scope="session")
-def wires(backend: Backend) -> int:
-    return MADE[backend.capabilities.name].wires
-
-
-def named(**wanted: bool) -> pytest.MarkDecorator:
-    """The backends that are exact, or that sample; all of them where nothing is wanted."""
-    names = [name for name, made in MADE.items() if all(getattr(made, k) for k in wanted)]
-    return pytest.mark.parametrize("backend", names, indirect=True)
-
-
-def lowered(backend: Backend, module: CircuitModule, shots: int | None) -> Executable:
-    """As the driver does: first into the backend's gates, then its own checks, then lowering."""
-    module = decompose(module, backend.capabilities.gates)
-    assert backend.check(module, shots=shots) == ()
-    return backend.lower(module)
 
 
 def results_of(backend: Backend) -> list[str]:
@@ -98,11 +41,14 @@ def results_of(backend: Backend) -> list[str]:
 @named()
 def test_capabilities_agree_with_themselves(backend: Backend) -> None:
     c = backend.capabilities
-    assert (c.exact, c.shots is not None) == (MADE[c.name].exact, MADE[c.name].shots)
+    made = MADE[c.name]
+    assert (c.exact, c.shots is not None, ResultKind.STATE in c.results) == (made.exact, made.shots, made.states)
     assert c.exact or c.shots is not None
     assert c.max_wires >= 1
     assert (ResultKind.OVERLAP in c.results) == bool(c.overlaps)
-    assert ("adjoint" in c.gradients) == isinstance(lowered(backend, TWO_SEGMENTS, SHOTS), Differentiable)
+    assert (
+        ("adjoint" in c.gradients) == made.adjoint == isinstance(lowered(backend, TWO_SEGMENTS, SHOTS), Differentiable)
+    )
 
 
 @named(exact=True)

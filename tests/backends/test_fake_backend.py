@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from fake import CHUNK, FakeBackend
-from test_conformance import ROWS, TWO_SEGMENTS, lowered
+from made import lowered
+from test_conformance import ROWS, TWO_SEGMENTS
 
 from qsanc.ir.circuit import CircuitModule, Segment, State
 from qsanc.target import BackendFailure, Context, Request

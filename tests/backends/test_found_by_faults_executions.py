@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_conformance import BACKENDS, lowered, named
+from made import lowered, named
 
 from qsanc.ir.circuit import Angle, CircuitModule, Expectation, Gate, Observable, Pauli, Segment
-from qsanc.target import Bindings, Context, Request, Shifts
+from qsanc.target import Backend, Bindings, Context, Request, Shifts
 
 Z0, Z1 = (Observable(((1.0, Pauli(((wire, "Z"),))),)) for wire in (0, 1))
 MODULE = CircuitModule(
@@ -30,8 +30,8 @@ ANGLES = st.floats(-3, 3)
 @named(exact=True)
 @settings(max_examples=30)
 @given(asked=st.lists(st.tuples(ANGLES, st.lists(ANGLES, min_size=1, max_size=3)), min_size=2, max_size=3))
-def test_an_execution_forgets_the_one_before(name: str, asked: list[tuple[float, list[float]]]) -> None:
-    executable = lowered(BACKENDS[name], MODULE, None)
+def test_an_execution_forgets_the_one_before(backend: Backend, asked: list[tuple[float, list[float]]]) -> None:
+    executable = lowered(backend, MODULE, None)
     for a, rows in asked:
         request = Request(Bindings(np.array([a]), np.array(rows)[:, None]), (0, 1, 2))
         found = executable.collect(executable.submit(request, Context())).estimates
@@ -43,10 +43,10 @@ def test_an_execution_forgets_the_one_before(name: str, asked: list[tuple[float,
 @settings(max_examples=30)
 @given(asked=st.lists(ANGLES, min_size=2, max_size=3), rows=st.lists(ANGLES, min_size=2, max_size=3), delta=ANGLES)
 def test_an_execution_at_shifts_forgets_the_one_before(
-    name: str, asked: list[float], rows: list[float], delta: float
+    backend: Backend, asked: list[float], rows: list[float], delta: float
 ) -> None:
     """At as many shifts: it is this number that decides what may be kept."""
-    executable = lowered(BACKENDS[name], MODULE, None)
+    executable = lowered(backend, MODULE, None)
     row, site = (table.ravel() for table in np.meshgrid(np.arange(len(rows)), np.arange(2)))
     shifts = Shifts(row, site, np.full(len(row), delta), np.zeros_like(row))
     for a in asked:

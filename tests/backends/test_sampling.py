@@ -8,12 +8,13 @@ from itertools import permutations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made import lowered, named
 from oracle import dense
 from oracle.asking import chance
-from test_conformance import ALPHA, BACKENDS, SHOTS, TWO_SEGMENTS, lowered, named
+from test_conformance import ALPHA, SHOTS, TWO_SEGMENTS
 
 from qsanc.ir.circuit import Angle, CircuitModule, Gate, Pauli, Probabilities, Segment
-from qsanc.target import Bindings, Context, Request
+from qsanc.target import Backend, Bindings, Context, Request
 from qsanc.target.draws import Draws, numbered
 from qsanc.target.sampling import Setting, mean_score, measured_module, readings
 from qsanc.testing.strategies import bindings, circuits
@@ -73,14 +74,14 @@ def test_every_result_is_read_from_the_outcomes_of_its_settings(data: st.DataObj
 
 
 @named(shots=True)
-def test_sampled_distributions_follow_the_order_of_their_wires(name: str) -> None:
+def test_sampled_distributions_follow_the_order_of_their_wires(backend: Backend) -> None:
     """Qubit k reads 1 with chance p_k; outcome b of the wires w has the product of the chances of its bits."""
     chances = (0.1, 0.45, 0.8)
     orders = tuple(permutations(range(3)))
     body = tuple(Gate("ry", (k,), (Angle(2 * math.asin(math.sqrt(p))),)) for k, p in enumerate(chances))
     results = tuple(Probabilities(0, order) for order in orders)
     module = CircuitModule("product", 3, (), (), (Segment("all", None, body),), results)
-    executable = lowered(BACKENDS[name], module, SHOTS)
+    executable = lowered(backend, module, SHOTS)
     bound = Bindings(np.zeros(0), np.zeros((1, 0)))
     request = Request(bound, tuple(range(6)), shots=SHOTS)
     found = executable.collect(executable.submit(request, Context(seed=2))).estimates
