@@ -1,0 +1,91 @@
+"""What goes wrong between us and the service, as the user reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qsanc.diagnostics import Diagnostic, Note, QsanError, Severity
+from qsanc.target import BackendFailure
+
+
+def _fail(code: str, title: str, *, expected: str = "", notes: tuple[str, ...] = (), help: str = "") -> QsanError:
+    told = tuple(Note(text) for text in notes)
+    return QsanError([Diagnostic(code, Severity.ERROR, title, expected=expected, notes=told, help=help)])
+
+
+def damaged(file: Path, line: int | None, reason: str) -> QsanError:
+    where = f"{file}, line {line}," if line is not None else f"{file}"
+    return _fail(
+        "QS933", f"{where} is damaged: {reason}", help="restore the file from a copy: it says what was paid for"
+    )
+
+
+def unwritable(file: Path, failure: OSError) -> QsanError:
+    return _fail("QS936", f"cannot write {file}: {failure.strerror or type(failure).__name__}")
+
+
+def unreadable(file: Path, failure: OSError) -> QsanError:
+    return _fail("QS933", f"cannot read {file}: {failure.strerror or type(failure).__name__}")
+
+
+def newer(file: Path, found: object, known: int) -> QsanError:
+    help = "use the qsanc that wrote it, or a newer one"
+    return _fail("QS937", f"{file} has format {found}; this qsanc reads formats up to {known}", help=help)
+
+
+def in_use(file: Path) -> QsanError:
+    return _fail("QS939", f"another process is writing {file}", help="wait for it or stop it, then go on")
+
+
+def over_budget(folder: Path, spent: float, reserved: float, needed: float, limit: float) -> QsanError:
+    return _fail(
+        "QS802",
+        f"this would cost {needed:.4f} USD, and {limit - spent - reserved:.4f} USD of {limit:.4f} are left",
+        notes=(f"{folder}: {spent:.4f} USD spent, {reserved:.4f} USD reserved for tasks that are not finished",),
+        help=f"nothing of it was submitted; `--max-cost {spent + reserved + needed:.2f}` or more would allow it",
+    )
+
+
+def no_folder(name: str) -> QsanError:
+    return _fail("QS802", f"{name} is billed, and there is no folder to keep its tasks in", help="give a run folder")
+
+
+def no_credentials(reason: str) -> QsanError:
+    return _fail(
+        "QS803",
+        f"Amazon Braket cannot be asked: {reason}",
+        expected="credentials of an AWS account, and for simulators a region",
+        help="run `aws configure`, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY with AWS_REGION",
+    )
+
+
+def not_allowed(operation: str, reason: str) -> QsanError:
+    return _fail(
+        "QS803",
+        f"these AWS credentials are not allowed {operation}: {reason}",
+        help="use a role with the policy AmazonBraketFullAccess; nothing is lost, the run can be resumed after that",
+    )
+
+
+def refused(title: str, help: str = "") -> QsanError:
+    return _fail("QS801", title, help=help)
+
+
+def patience_ended(folder: Path, what: str, reason: str, seconds: float) -> BackendFailure:
+    return BackendFailure(
+        f"the service did not {what} for {seconds:.0f} s: {reason}. Nothing is lost or paid for twice: go on with "
+        f"`qsanc resume {folder}`",
+        retryable=True,
+    )
+
+
+def undelivered(folder: Path, name: str, state: str, reason: str) -> BackendFailure:
+    return BackendFailure(
+        f"the task {name} is {state}: {reason}. It is not submitted anew unasked, since that may be paid for again: "
+        f"`qsanc resume {folder} --again` does it",
+        retryable=False,
+    )
+
+
+def unreadable_result(name: str, reason: str) -> BackendFailure:
+    return BackendFailure(f"the result of the task {name} cannot be read: {reason}", retryable=False)

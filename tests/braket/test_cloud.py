@@ -1,0 +1,508 @@
+"""Models on devices behind the service: through the real SDK, against the stand-in, with everything that can go wrong.
+
+What is asserted most often is that the service's own count and our ledger agree: no task twice, no cent unaccounted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from standin import Service
+
+pytest.importorskip("braket.aws", reason="needs the extra `braket`")
+
+
+from qsanc.diagnostics import QsanError
+from qsanc.grad.shift import gradient
+from qsanc.ir.circuit import (
+    Angle,
+    CircuitModule,
+    Expectation,
+    Gate,
+    Observable,
+    Overlap,
+    Pauli,
+    Probabilities,
+    Segment,
+    State,
+)
+from qsanc.target import BackendFailure, Bindings, Context, Request, Results
+from qsanc_braket.cloud.backend import CloudBackend
+from qsanc_braket.cloud.desk import Manner
+from qsanc_braket.cloud.journal import Journal
+from qsanc_braket.cloud.session import BraketSession
+from qsanc_braket.devices.model import Device
+from qsanc_braket.devices.sheet import device_of
+from qsanc_braket.devices.table import find
+from qsanc_numpy.backend import NumpyBackend
+
+QUICK = Manner(patience_s=10.0, first_s=0.005, longest_s=0.05, created_a_second=1e4, polled_a_second=1e4)
+IMPATIENT = replace(QUICK, patience_s=0.3)
+Z0, ZZ, X1 = Pauli(((0, "Z"),)), Pauli(((0, "Z"), (1, "Z"))), Pauli(((1, "X"),))
+MODULE = CircuitModule(
+    "pair",
+    2,
+    ("t",),
+    ("x",),
+    (
+        Segment(
+            "all",
+            None,
+            (
+                Gate("ry", (0,), (Angle.slot(0),)),
+                Gate("rx", (1,), (Angle.slot(1),)),
+                Gate("cx", (0, 1)),
+                Gate("rz", (1,), (Angle.slot(0, 0.5),)),
+            ),
+        ),
+    ),
+    (Expectation(0, Observable(((1.0, Z0), (0.5, ZZ), (2.0, X1), (0.25, Pauli())))), Probabilities(0, (1, 0))),
+)
+SHOTS = 200
+
+
+def bindings(rows: int = 3, start: float = 0.3) -> Bindings:
+    return Bindings(np.array([0.7]), start + np.arange(rows, dtype=float)[:, None] / 3)
+
+
+def request(rows: int = 3, shots: int | None = SHOTS, **other: Any) -> Request:
+    return Request(bindings(rows), (0, 1), shots=shots, **other)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Service]:
+    with Service() as service, pytest.MonkeyPatch.context() as patch:
+        for name, value in service.environment().items():
+            patch.setenv(name, value)
+        patch.setenv("AMZN_BRAKET_OUT_S3_BUCKET", "amazon-braket-tests")
+        session.cache_clear()
+        yield service
+
+
+@pytest.fixture
+def service(running: Service) -> Iterator[Service]:
+    """The stand-in, without what earlier tests left there."""
+    running.store.records["task"].clear()
+    running.desk._by_token.clear()
+    running.desk.calls.clear()
+    yield running
+    running.faults.clear()
+
+
+def qpu() -> Device:
+    from standin.sheets import TEST_QPU
+
+    return device_of(TEST_QPU.capabilities, TEST_QPU.arn, TEST_QPU.name, "online")
+
+
+@cache
+def session(arn: str) -> BraketSession:
+    """The SDK's session, made once: that takes half a second."""
+    return BraketSession(arn)
+
+
+def backend(device: Device | None = None, **other: Any) -> CloudBackend:
+    device = device or qpu()
+    return CloudBackend(device, **{"connect": lambda: session(device.arn), "manner": QUICK} | other)
+
+
+def run(
+    folder: Path, asked: Request | None = None, device: Device | None = None, manner: Manner = QUICK, **context: Any
+) -> Results:
+    executable = backend(device, manner=manner).lower(MODULE)
+    return executable.collect(executable.submit(asked or request(), Context(run_folder=folder, **context)))
+
+
+def values(results: Results) -> list[list[float]]:
+    return [np.asarray(estimate.value).ravel().tolist() for estimate in results.estimates]
+
+
+def exact(module: CircuitModule, asked: Request) -> Results:
+    local = NumpyBackend().lower(module)
+    return local.collect(local.submit(asked, Context()))
+
+
+def agree(folder: Path, service: Service) -> None:
+    """Ledger and bill are the same, task by task."""
+    ours = {task.arn: task for task in Journal.read(folder).entries() if task.arn is not None}
+    bill = {task.arn: task for task in service.tasks}
+    assert ours.keys() == bill.keys()
+    for arn, task in ours.items():
+        assert task.token == bill[arn].token
+        assert (task.executables, task.shots) == (bill[arn].executables, bill[arn].shots)
+        assert task.billed_usd == pytest.approx(bill[arn].billed_usd, abs=1e-12)
+
+
+# what comes back
+
+
+def test_samples_of_a_processor(service: Service, tmp_path: Path) -> None:
+    """Within six standard errors of the exact values; a set of programs is one task."""
+    results = run(tmp_path, request(rows=3, shots=2000))
+    again = run(tmp_path, request(rows=3, shots=2000))
+    assert values(results) == values(again)
+    (task,) = service.tasks
+    assert (task.executables, task.shots) == (6, 12_000)
+    agree(tmp_path, service)
+    for sampled, true in zip(results.estimates, exact(MODULE, request(rows=3, shots=None)).estimates, strict=True):
+        assert sampled.variance is not None
+        error = np.abs(np.asarray(sampled.value) - np.asarray(true.value))
+        assert (error <= 6 * np.sqrt(np.asarray(sampled.variance)) + 1e-3).all()
+
+
+@pytest.mark.parametrize("name", ["SV1", "DM1"])
+def test_exact_values_of_simulators(service: Service, tmp_path: Path, name: str) -> None:
+    """0 shots give what NumPy gives; one task a circuit, billed by time."""
+    asked = request(rows=2, shots=None)
+    found = run(tmp_path, asked, find(name))
+    for ours, theirs in zip(found.estimates, exact(MODULE, asked).estimates, strict=True):
+        np.testing.assert_allclose(np.asarray(ours.value), np.asarray(theirs.value), atol=1e-9)
+        assert ours.variance is None
+    assert len(service.tasks) == 4
+    agree(tmp_path, service)
+
+
+def test_overlaps(service: Service, tmp_path: Path) -> None:
+    module = replace(MODULE, results=(Overlap(0, 0, (0, 1)), Overlap(0, 0, (0,))))
+    pairs = np.array([[0, 1], [1, 2], [2, 2]])
+    asked = Request(bindings(3), (0, 1), pairs=pairs)
+    cloud = backend(find("SV1")).lower(module)
+    true = exact(module, asked)
+    ours = cloud.collect(cloud.submit(asked, Context(run_folder=tmp_path)))
+    for a, b in zip(ours.estimates, true.estimates, strict=True):
+        np.testing.assert_allclose(np.asarray(a.value), np.asarray(b.value), atol=1e-9)
+
+
+def test_native_circuits_read_alike(service: Service, tmp_path: Path) -> None:
+    """In a verbatim box, on the device's own qubits: other circuits, the same distribution."""
+    executable = backend(native=True).lower(MODULE)
+    native = executable.collect(executable.submit(request(shots=4000), Context(run_folder=tmp_path / "native")))
+    plain = run(tmp_path / "plain", request(shots=4000))
+    for a, b in zip(native.estimates, plain.estimates, strict=True):
+        assert a.variance is not None
+        assert b.variance is not None
+        spread = np.sqrt(np.asarray(a.variance) + np.asarray(b.variance))
+        assert (np.abs(np.asarray(a.value) - np.asarray(b.value)) <= 6 * spread + 1e-3).all()
+    assert len(service.tasks) == 2
+
+
+def test_results_in_parts_are_read_like_whole_ones(service: Service, tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole")
+    journal = (tmp_path / "whole" / "tasks.jsonl").read_text().splitlines()[0]
+    service.faults.split = True
+    (tmp_path / "split").mkdir()
+    (tmp_path / "split" / "tasks.jsonl").write_text(journal + "\n")
+    service.store.records["task"].clear()
+    service.desk._by_token.clear()
+    assert values(run(tmp_path / "split")) == values(whole), "the same run, so the same tokens, so the same samples"
+
+
+def test_a_set_is_cut_by_executables_and_shots(service: Service, tmp_path: Path) -> None:
+    """100 executables and 100 000 shots at most: 120 circuits with 1000 shots are two tasks."""
+    run(tmp_path, request(rows=60, shots=1000))
+    assert [(task.executables, task.shots) for task in service.tasks] == [(100, 100_000), (20, 20_000)]
+    agree(tmp_path, service)
+
+
+def test_equal_rows_run_once_and_independent_ones_apart(service: Service, tmp_path: Path) -> None:
+    equal = Request(Bindings(np.array([0.7]), np.zeros((4, 1))), (0,), shots=100)
+    run(tmp_path, equal)
+    assert [task.executables for task in service.tasks] == [2]
+    run(tmp_path, replace(equal, independent=True))
+    assert [task.executables for task in service.tasks] == [2, 8]
+    found = run(tmp_path / "alone", replace(equal, independent=True), find("SV1"))
+    assert len(service.tasks) == 2 + 8, "equal programs of a simulator are tasks of their own"
+    assert len(set(values(found)[0])) > 1
+
+
+# nothing twice
+
+
+def test_what_was_asked_before_is_read_from_the_folder(service: Service, tmp_path: Path) -> None:
+    first = run(tmp_path)
+    calls = dict(service.calls)
+    assert values(run(tmp_path)) == values(first)
+    assert service.calls == calls, "and the service is not even asked"
+    run(tmp_path, step=1)
+    run(tmp_path, seed=1)
+    run(tmp_path, purpose="gradient")
+    assert len(service.tasks) == 4, "another step, seed or purpose is another question"
+    agree(tmp_path, service)
+
+
+@pytest.mark.parametrize("kept", range(1, 12))
+def test_a_crash_after_any_record(service: Service, tmp_path: Path, kept: int) -> None:
+    """The journal ends after `kept` lines, as a crash may leave it: resumed, every task was created once."""
+    device = replace(qpu(), program_sets=None)
+    straight = run(tmp_path, request(rows=1), device)
+    lines = (tmp_path / "tasks.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "tasks.jsonl").write_bytes(b"".join(lines[:kept]) + (lines[kept][:-5] if kept < len(lines) else b""))
+    before = len(service.tasks)
+    assert values(run(tmp_path, request(rows=1), device)) == values(straight)
+    if kept >= 3:
+        assert len(service.tasks) == before
+        agree(tmp_path, service)
+
+
+def test_a_connection_that_breaks_after_creation(service: Service, tmp_path: Path) -> None:
+    service.faults.drop_after = {"CreateQuantumTask": 3}
+    run(tmp_path)
+    assert len(service.tasks) == 1
+    assert service.calls["CreateQuantumTask"] == 4
+    agree(tmp_path, service)
+
+
+def test_a_task_of_a_dead_process_is_found_by_its_tag(service: Service, tmp_path: Path) -> None:
+    """Patience ends, the task was created all the same: the next process finds it and creates nothing."""
+    service.faults.drop_after = {"CreateQuantumTask": 10_000}
+    with pytest.raises(BackendFailure) as caught:
+        run(tmp_path, manner=IMPATIENT)
+    assert caught.value.retryable
+    assert f"qsanc resume {tmp_path}" in str(caught.value)
+    assert len(service.tasks) == 1
+    service.faults.clear()
+    created = service.calls["CreateQuantumTask"]
+    run(tmp_path)
+    assert service.calls["CreateQuantumTask"] == created
+    assert service.calls["SearchQuantumTasks"] == 1
+    agree(tmp_path, service)
+
+
+@pytest.mark.parametrize("operation", ["CreateQuantumTask", "GetQuantumTask", "GetObject", "GetDevice"])
+@pytest.mark.parametrize("fault", ["throttle", "internal", "drop_before", "drop_after"])
+def test_troubles_that_pass(service: Service, tmp_path: Path, operation: str, fault: str) -> None:
+    setattr(service.faults, fault, {operation: 3})
+    run(tmp_path)
+    assert len(service.tasks) == 1
+    agree(tmp_path, service)
+
+
+def test_a_device_that_is_offline_for_a_while(service: Service, tmp_path: Path) -> None:
+    service.faults.offline = ["Test-QPU"]
+    threading.Timer(0.3, service.faults.offline.clear).start()
+    run(tmp_path)
+    service.faults.offline = ["Test-QPU"]
+    with pytest.raises(BackendFailure, match="resume") as caught:
+        run(tmp_path, step=1, manner=IMPATIENT)
+    assert caught.value.retryable
+    service.faults.offline = []
+    run(tmp_path, step=1)
+    assert len(service.tasks) == 2
+    agree(tmp_path, service)
+
+
+def test_no_more_tasks_in_flight_than_the_quota(service: Service, tmp_path: Path) -> None:
+    """35 of SV1's tasks wait at once, all others at home: the service never has to refuse one."""
+    service.faults.queued_s = 60.0
+    executable = backend(find("SV1")).lower(MODULE)
+    handle = executable.submit(request(rows=30, shots=10), Context(run_folder=tmp_path))
+    assert len(service.tasks) == 35
+    assert not handle.done
+    service.faults.queued_s = 0.0
+    executable.collect(handle)
+    assert len(service.tasks) == 60
+    assert service.calls["CreateQuantumTask"] == 60
+    agree(tmp_path, service)
+
+
+def test_several_handles_and_threads(service: Service, tmp_path: Path) -> None:
+    """Parameter-shift submits all groups before it collects; two threads may do so at once, on one backend."""
+    executable = backend().lower(MODULE)
+    context = Context(run_folder=tmp_path, purpose="gradient")
+    found: dict[int, Any] = {}
+
+    def differentiate(k: int) -> None:
+        cotangents = {0: np.ones(3), 1: np.ones((3, 4))}
+        asked = Request(bindings(3, start=float(k)), (0, 1), shots=50)
+        found[k] = gradient(executable, asked, cotangents, context)
+
+    threads = [threading.Thread(target=differentiate, args=(k,)) for k in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [0, 1, 2]
+    agree(tmp_path, service)
+
+
+# what is not delivered
+
+
+def test_a_failed_task_is_told_and_not_submitted_again(service: Service, tmp_path: Path) -> None:
+    service.faults.fail = 1
+    for _ in range(2):
+        with pytest.raises(BackendFailure) as caught:
+            run(tmp_path)
+        (task,) = service.tasks
+        assert task.arn in str(caught.value)
+        assert "FAILED" in str(caught.value)
+        assert f"qsanc resume {tmp_path} --again" in str(caught.value)
+        assert not caught.value.retryable
+    run(tmp_path, again=True)
+    assert len(service.tasks) == 2
+    run(tmp_path)
+    assert len(service.tasks) == 2, "what was submitted again is known from then on"
+    agree(tmp_path, service)
+
+
+def test_again_means_once(service: Service, tmp_path: Path) -> None:
+    """What fails in this very process is not submitted a third time."""
+    service.faults.fail = 2
+    with pytest.raises(BackendFailure):
+        run(tmp_path)
+    executable = backend().lower(MODULE)
+    for _ in range(3):
+        with pytest.raises(BackendFailure):
+            executable.collect(executable.submit(request(), Context(run_folder=tmp_path, again=True)))
+    assert len(service.tasks) == 2
+    agree(tmp_path, service)
+
+
+def test_of_a_partial_failure_the_rest_is_kept(service: Service, tmp_path: Path) -> None:
+    """Two of six executables fail: what the others gave is paid for and kept, and only the two run again."""
+    service.faults.partial = [[1, 4]]
+    with pytest.raises(BackendFailure, match="2 of 6 executables failed"):
+        run(tmp_path)
+    agree(tmp_path, service)
+    run(tmp_path, again=True)
+    assert [task.executables for task in service.tasks] == [6, 2]
+    agree(tmp_path, service)
+    calls = dict(service.calls)
+    run(tmp_path)
+    assert service.calls == calls
+
+
+@pytest.mark.parametrize("fault", ["truncate", "corrupt"])
+def test_a_result_that_cannot_be_read_is_read_again_later(service: Service, tmp_path: Path, fault: str) -> None:
+    setattr(service.faults, fault, 1)
+    with pytest.raises(BackendFailure, match="cannot be read"):
+        run(tmp_path)
+    assert Journal.read(tmp_path).entries()[0].state != "COMPLETED"
+
+
+def test_a_cancelled_task_stays_cancelled(service: Service, tmp_path: Path) -> None:
+    service.faults.queued_s = 60.0
+    chosen = backend()
+    executable = chosen.lower(MODULE)
+    handle = executable.submit(request(), Context(run_folder=tmp_path))
+    token = Journal.read(tmp_path).entries()[0].token
+    (task,) = chosen.desk(tmp_path).cancel([token])
+    assert (task.state, task.cost_usd) == ("CANCELLED", 0.0)
+    agree(tmp_path, service)
+    with pytest.raises(BackendFailure, match="CANCELLED"):
+        executable.collect(handle)
+    service.faults.queued_s = 0.0
+    run(tmp_path, again=True)
+    agree(tmp_path, service)
+
+
+def test_what_the_service_refuses_costs_nothing(service: Service, tmp_path: Path) -> None:
+    service.faults.refuse = {"CreateQuantumTask": "ValidationException"}
+    with pytest.raises(BackendFailure, match="not taken"):
+        run(tmp_path)
+    assert (Journal.read(tmp_path).spent, Journal.read(tmp_path).reserved) == (0.0, 0.0)
+    assert service.tasks == []
+
+
+def test_an_interruption_leaves_the_tasks_and_says_so(service: Service, tmp_path: Path) -> None:
+    service.faults.queued_s = 60.0
+
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    executable = backend(manner=replace(QUICK, sleep=interrupted)).lower(MODULE)
+    handle = executable.submit(request(), Context(run_folder=tmp_path))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        executable.collect(handle)
+    assert caught.value.__notes__[0].startswith("1 tasks stay as they are: `qsanc resume")
+    service.faults.queued_s = 0.0
+    run(tmp_path)
+    assert len(service.tasks) == 1
+    agree(tmp_path, service)
+
+
+# before anything is submitted
+
+
+def test_the_limit_holds_for_the_whole_request_and_the_whole_folder(service: Service, tmp_path: Path) -> None:
+    """A task with 6 x 200 shots costs 0.30 + 1.20: three fit into 5 USD, the fourth is refused with the figures."""
+    for step in range(3):
+        run(tmp_path, step=step, budget_usd=5.0)
+    with pytest.raises(QsanError) as caught:
+        run(tmp_path, step=3, budget_usd=5.0)
+    (found,) = caught.value.diagnostics
+    assert found.code == "QS802"
+    assert "1.5000 USD" in found.title
+    assert "0.5000 USD of 5.0000" in found.title
+    assert "4.5000 USD spent" in found.notes[0].text
+    assert len(service.tasks) == 3
+    run(tmp_path, step=1, budget_usd=0.0)
+    with pytest.raises(QsanError):
+        run(tmp_path / "other", request(rows=60, shots=1000), budget_usd=100.0)
+    assert len(service.tasks) == 3, "none of the two tasks, though the first would have fitted"
+
+
+def test_a_folder_is_needed(service: Service) -> None:
+    executable = backend().lower(MODULE)
+    with pytest.raises(QsanError) as caught:
+        executable.submit(request(), Context())
+    assert caught.value.diagnostics[0].code == "QS802"
+
+
+def test_the_sheet_is_asked_for_once(service: Service, tmp_path: Path) -> None:
+    for step in range(3):
+        run(tmp_path, step=step)
+    assert service.calls["GetDevice"] == 1
+    kept = json.loads((tmp_path / "device.json").read_text())
+    assert list(kept["devices"]) == [qpu().arn]
+    (tmp_path / "device.json").write_text("{}")
+    with pytest.raises(QsanError) as caught:
+        run(tmp_path)
+    assert caught.value.diagnostics[0].code == "QS933"
+
+
+def test_what_the_device_would_refuse_is_not_sent(service: Service, tmp_path: Path) -> None:
+    with pytest.raises(QsanError) as caught:
+        run(tmp_path, request(shots=1_000_000))
+    assert caught.value.diagnostics[0].code == "QS801"
+    assert service.tasks == []
+    chosen = backend()
+    assert chosen.capabilities.billed
+    assert [d.code for d in chosen.check(MODULE, shots=None)] == ["QS801"]
+    assert [d.code for d in chosen.check(replace(MODULE, results=(State(0),)), shots=5)] == ["QS801"]
+    assert chosen.check(MODULE, shots=100) == ()
+
+
+def test_without_credentials_there_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")
+    for device in (find("SV1"), find("Garnet")):
+        executable = CloudBackend(device).lower(MODULE)
+        with pytest.raises(QsanError) as caught:
+            executable.submit(request(), Context(run_folder=tmp_path))
+        assert caught.value.diagnostics[0].code == "QS803"
+        assert "aws configure" in caught.value.diagnostics[0].help
+
+
+def test_credentials_that_are_not_allowed_something(service: Service, tmp_path: Path) -> None:
+    service.faults.refuse = {"CreateQuantumTask": "AccessDeniedException"}
+    with pytest.raises(QsanError) as caught:
+        run(tmp_path)
+    assert caught.value.diagnostics[0].code == "QS803"
+    assert "CreateQuantumTask" in caught.value.diagnostics[0].title
+    service.faults.clear()
+    run(tmp_path)
+    assert len(service.tasks) == 1
+    agree(tmp_path, service)
