@@ -218,6 +218,15 @@ def test_what_is_wrong_is_named_with_its_field(path: str, value: object) -> None
     assert path.split(".")[-1] in found.title or way[-1] in found.title
 
 
+def test_a_long_value_is_cut_short() -> None:
+    sheet = copy.deepcopy(SMALL)
+    sheet["service"]["shotsRange"] = ["x" * 10**6]
+    with pytest.raises(QsanError) as caught:
+        small(sheet)
+    assert caught.value.diagnostics[0].title.endswith("x..., not a whole number from 0 to 1000000000")
+    assert len(caught.value.diagnostics[0].title) < 200
+
+
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),

@@ -155,7 +155,7 @@ def test_channels_that_braket_has_not_and_gates_without_a_name_are_refused() -> 
 def test_counts_are_summed_over_what_no_wire_reads() -> None:
     read = Program("", (0, 1, 2), (2, 0))
     assert counts_of(read, {"011": 5, "001": 2, "110": 1}).tolist() == [0, 1, 7, 0]
-    assert counts_of(read, {}).tolist() == [0, 0, 0, 0]
+    assert counts_of(read, {}).tolist() == counts_of(read, {"111": 0}).tolist() == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("seen", [{"01": 1}, {"0a1": 1}, {"011": -1}, {"011": 0.5}, {"": 1}])
