@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+MOST_CHARACTERS = 4 * 2**20
+"""Of the text. Two to three million are as many gates as a program may have."""
 MOST_QUBITS = 10_000
 MOST_GATES = 100_000
 MOST_STEPS = 200_000

@@ -13,7 +13,8 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
 from qsanc.diagnostics import Diagnostic, QsanError, Severity
-from qsanc.openqasm.limits import DEEPEST
+from qsanc.openqasm.limits import DEEPEST, MOST_CHARACTERS
+from qsanc.openqasm.wrong import TooLarge
 from qsanc.source import Source, Span
 
 Node: TypeAlias = Tree[Token]
@@ -66,6 +67,10 @@ def parse(source: Source) -> Node:
     Raises QsanError: QS820 where the text does not fit the grammar, QS821 where it is a part of OpenQASM that is not
     read, QS825 where it is nested too deep.
     """
+    if len(source.text) > MOST_CHARACTERS:
+        whole = source.span(MOST_CHARACTERS, MOST_CHARACTERS)
+        title = f"the program is longer than {MOST_CHARACTERS} characters"
+        raise QsanError([TooLarge(title, whole, "write repetitions as loops and definitions").diagnostic])
     try:
         tree = _parser().parse(source.text)
     except _NotRead as met:

@@ -50,6 +50,7 @@ NESTED = {
     "empty loops": "qubit q; " + "for int i in [1:100] " * 8 + "h q;",
     "many controls": "qubit[14] q; " + "ctrl @ " * 13 + "h " + ", ".join(f"q[{k}]" for k in range(14)) + ";",
     "indices": "qubit[2] q; h q[0:9007199254740991];",
+    "text": "qubit q; h q;\n" + "// nothing\n" * 400_000,
     "inputs": "".join(f"input float t{k};" for k in range(10_001)) + "qubit q;",
 }
 

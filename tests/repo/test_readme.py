@@ -64,6 +64,7 @@ def test_commands_print_what_is_said(root: Path, folder: Path, monkeypatch: pyte
         assert code == (1 if wrong else 0), output.getvalue()
         check(said, output.getvalue().splitlines())
     assert {"check", "fmt", "ir", "draw", "run", "train", "eval", "predict", "test", "backends", "explain-error"} <= ran
+    assert {"export", "import"} <= ran
 
 
 def test_python_prints_what_is_said(root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
