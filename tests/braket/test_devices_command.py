@@ -76,7 +76,7 @@ def test_what_cannot_be_shown_is_told(
     assert all(word in message for word in words), message
 
 
-@pytest.mark.parametrize("command", ["explain", "devices"])
+@pytest.mark.parametrize("command", ["explain", "devices", "tasks", "resume"])
 def test_commands_are_listed_and_explained(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     assert any(line.split()[:1] == [command] for line in capsys.readouterr().out.splitlines())

@@ -1,0 +1,82 @@
+"""What the service says now of devices and tasks, for commands that look and write nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import get_args
+
+from qsanc.diagnostics import QsanError
+from qsanc_braket.cloud.journal import Task, finished
+from qsanc_braket.cloud.session import BraketSession, Busy, Missing, Refused, Session
+from qsanc_braket.cloud.states import State
+from qsanc_braket.devices.model import Device
+from qsanc_braket.devices.sheet import Status, device_of
+from qsanc_braket.sdk import missing
+
+
+def asked(devices: Iterable[Device]) -> tuple[tuple[Device, ...], tuple[str, ...]]:
+    """The devices as the service describes them now, and why some of them are as the table has them.
+
+    Raises QsanError where the SDK is missing (QS812) or nobody is allowed to ask (QS803).
+    """
+    _need_sdk()
+    found, untold = [], []
+    for device in devices:
+        try:
+            answer = BraketSession(device.arn).sheet(device.arn)
+        except (Busy, Refused, Missing) as reason:
+            untold.append(f"{device.name} is as in the table: {reason}")
+            found.append(device)
+            continue
+        status: Status = next((known for known in get_args(Status) if known == answer["status"]), "offline")
+        found.append(device_of(answer["capabilities"], device.arn, device.name, status))
+    return tuple(found), tuple(untold)
+
+
+def looked_up(tasks: Sequence[Task], *, cancel: bool) -> tuple[Task, ...]:
+    """The tasks as they stand now; those that have not ended are cancelled before, if so asked.
+
+    A task whose ARN is not known is looked for by its token. The journal is not written: whoever resumes the run does
+    that. Raises QsanError as `asked` does.
+    """
+    _need_sdk()
+    sessions: dict[str, Session] = {}
+    orphans: dict[str, Mapping[str, str]] = {}
+    found = []
+    for task in tasks:
+        if finished(task):
+            found.append(task)
+            continue
+        if task.device not in sessions:
+            sessions[task.device] = BraketSession(task.device)
+        session = sessions[task.device]
+        try:
+            if task.arn is None and task.device not in orphans:
+                since = min(other.intended for other in tasks if other.device == task.device and other.arn is None)
+                orphans[task.device] = dict(session.search(task.device, since))
+            arn = task.arn or orphans[task.device].get(task.token)
+            found.append(task if arn is None else _now(replace(task, arn=arn), session, cancel))
+        except (Busy, Refused, Missing) as reason:
+            found.append(replace(task, message=f"the service does not tell: {reason}"))
+    return tuple(found)
+
+
+def _now(task: Task, session: Session, cancel: bool) -> Task:
+    assert task.arn is not None
+    task = _described(task, session.task(task.arn))
+    if cancel and not finished(task):
+        session.cancel(task.arn or "")
+        task = _described(task, session.task(task.arn or ""))
+    return task
+
+
+def _described(task: Task, answer: Mapping[str, object]) -> Task:
+    status, reason = str(answer.get("status", "")), str(answer.get("failureReason") or "")
+    state: State = next((known for known in get_args(State) if known == status), task.state)
+    return replace(task, state=state, message=reason or ("" if state == status else status.lower()))
+
+
+def _need_sdk() -> None:
+    if (diagnostic := missing("braket.aws")) is not None:
+        raise QsanError([diagnostic])
