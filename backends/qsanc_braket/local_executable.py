@@ -11,7 +11,7 @@ import numpy as np
 from qsanc.diagnostics import CompilerBug, QsanError
 from qsanc.ir.circuit import CircuitModule, Overlap
 from qsanc.target import Context, Estimate, Floats, Handle, Request, Results
-from qsanc.target.memory import available, too_large
+from qsanc.target.memory import available, ran_out, too_large
 from qsanc.target.sampled import Sampler
 from qsanc.target.sampling import measured_module
 from qsanc_braket.local_readout import Readout, empty, overlap, reduced, segments_of
@@ -55,6 +55,13 @@ class LocalExecutable:
 
     def submit(self, request: Request, context: Context) -> Finished:
         self._verify(request)
+        try:
+            return self._answer(request, context)
+        except MemoryError:
+            pass
+        raise QsanError([ran_out(self._module, "the density matrix" if self._mixed else "the state")])
+
+    def _answer(self, request: Request, context: Context) -> Finished:
         if request.shots is None:
             values = self._exact(request, request.results)
             return Finished(Results(tuple(Estimate(values[k]) for k in request.results)))

@@ -236,6 +236,15 @@ def test_distributions_that_do_not_fit_are_refused(monkeypatch: pytest.MonkeyPat
     answer("braket:sv", TREE, sampled)
 
 
+def test_memory_that_runs_out_all_the_same_is_a_diagnostic(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Simulation, state: np.ndarray, operations: list) -> np.ndarray:
+        raise MemoryError
+
+    monkeypatch.setattr(Simulation, "evolve", full)
+    with pytest.raises(QsanError, match="QS307"):
+        answer("braket:sv", TREE, Request(ROWS, (0,)))
+
+
 def plainly(circuit: PlainCircuit, device: str) -> Floats:
     """The distribution of a circuit's outcomes as the SDK finds it: from OpenQASM, by `LocalSimulator`."""
     from braket.devices import LocalSimulator
