@@ -27,7 +27,10 @@ _SEARCHED = 5_000
 """Places tried by branch and bound."""
 _AHEAD = 20
 """Pairs to come that a swap is judged by, beside those that wait."""
-_STARTS = (4, 16)
+_EFFORT = 0.3
+"""What a coupling of a swap weighs beside one that it brings a waiting pair nearer. With less, swaps that follow a pair
+are passed over; from 1, routing goes in circles."""
+_STARTS = (2, 16)
 """At least and at most so many starts; in between, the more the shorter the circuit."""
 
 
@@ -300,7 +303,7 @@ class _Router:
     def _roots(self) -> list[int]:
         """Qubits to start from: those with the best surroundings."""
         few, many = _STARTS
-        count = max(few, min(many, 2_000 // (len(self.pairs) + 1)))
+        count = max(few, min(many, 1_000 // (len(self.pairs) + 1)))
 
         def quality(qubit: int) -> tuple[float, int]:
             nearest = sorted(self.map.distance[qubit].values())[: len(self.wires)]
@@ -424,28 +427,39 @@ class _Search:
         return self._map.cost[p, q] / self._map.unit
 
     def _choice(self, front: list[int]) -> tuple[int, int]:
-        ahead = self._ahead(front)
-        waiting = {self._at[wire] for k in front for wire in (self._pairs[k].a, self._pairs[k].b)}
-        swaps = sorted({(min(p, q), max(p, q)) for p in waiting for q in self._map.near[p]})
-
-        def far(pairs: Iterable[int], swapped: dict[int, int]) -> float:
-            total = 0.0
-            for k in pairs:
-                p, q = self._at[self._pairs[k].a], self._at[self._pairs[k].b]
-                total += self._map.distance[swapped.get(p, p)][swapped.get(q, q)]
-            return total
+        waiting, coming = self._ends(front), self._ends(self._ahead(front))
+        share = 0.5 * len(front) / max(len(coming) / 2, 1)
+        swaps = sorted({(min(p, q), max(p, q)) for p, _ in waiting for q in self._map.near[p]})
+        beside: dict[int, list[tuple[float, int]]] = {}
+        far = 0.0
+        for weight, ends in ((1.0, waiting), (share, coming)):
+            for p, other in ends:
+                beside.setdefault(p, []).append((weight, other))
+                far += weight * self._map.distance[p][other] / 2
 
         def quality(swap: tuple[int, int]) -> tuple[float, tuple[int, int]]:
+            value = far
+            for here, there in (swap, swap[::-1]):
+                near, then = self._map.distance[here], self._map.distance[there]
+                value += sum(
+                    weight * (then[other] - near[other]) for weight, other in beside.get(here, ()) if other != there
+                )
             p, q = swap
-            swapped = {p: q, q: p}
-            value = far(front, swapped) / len(front) + 0.5 * far(ahead, swapped) / max(len(ahead), 1)
             couplings = 1
             if self._follows(p, q) is None:
                 couplings = self._router.couplings(Move(swap, None, swap=True), self._busy)
             tired = max(self._tired.get(p, 1.0), self._tired.get(q, 1.0))
-            return tired * value + 0.1 * couplings * self._step(p, q), swap
+            return tired * value + _EFFORT * couplings * self._step(p, q), swap
 
         return min(swaps, key=quality)
+
+    def _ends(self, pairs: Iterable[int]) -> list[tuple[int, int]]:
+        """The qubits of pairs, each way around."""
+        found = []
+        for k in pairs:
+            p, q = self._at[self._pairs[k].a], self._at[self._pairs[k].b]
+            found += [(p, q), (q, p)]
+        return found
 
     def _ahead(self, front: list[int]) -> list[int]:
         """The pairs that come next after those that wait, in their order."""

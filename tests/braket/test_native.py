@@ -24,9 +24,10 @@ from qsanc.ir.circuit import Angle, Channel, Gate, Pauli
 from qsanc.target.expand import PlainCircuit
 from qsanc.target.sampling import basis_change
 from qsanc.testing.strategies import bound_circuits
+from qsanc_braket.devices.fidelity import expected_fidelity
 from qsanc_braket.devices.model import Device, Fidelity, Price
 from qsanc_braket.native import NativeCircuit, lowered
-from qsanc_braket.routing import Pair, graph_of, route
+from qsanc_braket.routing import Pair, Route, graph_of, route
 
 Edges = frozenset[tuple[int, int]]
 
@@ -134,6 +135,16 @@ def plain_circuits(draw: st.DrawFn, max_wires: int = 5, max_gates: int = 14) -> 
     letters = letters if any(letter != "I" for letter in letters) else ["Z", *letters[1:]]
     basis = Pauli(tuple((wire, letter) for wire, letter in enumerate(letters) if letter != "I"))
     return PlainCircuit(bound.wires, bound.body, basis)
+
+
+def test_native_gates_are_those_of_the_sdk() -> None:
+    """The table above against the matrices of Braket's own classes, phase included."""
+    translations = pytest.importorskip("braket.circuits.translations", reason="the Braket SDK is not installed")
+    angles = (0.3, -1.1, 2.0)
+    for name, ours in NATIVE.items():
+        count = {"prx": 2, "ms": 3, "cz": 0}.get(name, 1)
+        theirs = translations.BRAKET_GATES[name](*angles[:count]).to_matrix()
+        np.testing.assert_allclose(ours(*angles[:count]), theirs, atol=1e-12)
 
 
 def assert_legal(native: NativeCircuit, on: Device) -> None:
@@ -286,6 +297,40 @@ def test_routing_adds_few_swaps() -> None:
     assert swaps(device(IQM, grid(4, 5), seed=2), 20, [(w, w + 1) for w in range(19)]) <= 4
 
 
+def assert_brings_together(found: Route, pairs: list[tuple[int, int]], edges: Edges) -> None:
+    """Every pair is done once, on a coupler, in the order of its wires; swaps take the wires where the route ends."""
+    at = dict(found.placement)
+    done = []
+    for move in found.moves:
+        p, q = move.qubits
+        assert (min(p, q), max(p, q)) in edges
+        if move.pair is not None:
+            a, b = pairs[move.pair]
+            assert {at[a], at[b]} == {p, q}
+            done.append(move.pair)
+        if move.swap:
+            at = {wire: {p: q, q: p}.get(qubit, qubit) for wire, qubit in at.items()}
+    assert at == dict(found.ends)
+    assert sorted(done) == list(range(len(pairs)))
+    for wire in at:
+        of_wire = [k for k in done if wire in pairs[k]]
+        assert of_wire == sorted(of_wire)
+
+
+@pytest.mark.parametrize(("wires", "count"), [(5, 30), (12, 60), (20, 100), (48, 150)])
+def test_large_circuits_are_routed_with_a_few_swaps_a_pair(wires: int, count: int) -> None:
+    """Random pairs on 7 by 7 qubits: two qubits are less than five apart on the mean, and each swap nears two wires."""
+    edges = grid(7, 7)
+    rng = np.random.default_rng(wires)
+    pairs = [(int(a), int(b)) for a, b in (rng.permutation(wires)[:2] for _ in range(count))]
+    every = tuple(range(wires))
+    found = route(
+        graph_of(device(IQM, edges, seed=wires)), every, frozenset(every), tuple(Pair(a, b) for a, b in pairs)
+    )
+    assert_brings_together(found, pairs, edges)
+    assert found.swaps <= 5 * count
+
+
 def test_a_swap_beside_a_pair_on_the_same_coupler_costs_one_cz_more() -> None:
     """cz and swap together are an iswap but for turns about Z: two cz, not four. On a line of three, then, a triangle
     of cz takes four."""
@@ -303,6 +348,24 @@ def test_the_best_qubit_is_taken_where_every_one_would_do() -> None:
     assert on.fidelity is not None
     found = lowered(PlainCircuit(1, gates("rx 0.3 @ 0"), in_z(0)), on)
     assert on.fidelity.readout[found.qubits[0]] >= sorted(on.fidelity.readout.values())[-2]
+
+
+def test_fidelities_are_worth_looking_at() -> None:
+    """Placed by them, circuits are expected to do better than where all qubits are held to be alike."""
+    on = device(IQM, grid(4, 5), seed=7)
+    blind = replace(on, fidelity=None)
+    rng = np.random.default_rng(1)
+    gains = []
+    for _ in range(20):
+        pairs = [tuple(map(int, rng.permutation(6)[:2])) for _ in range(6)]
+        body = [gate for a, b in pairs for gate in (*gates(f"ry 0.3 @ {a}", f"ry 0.7 @ {b}"), Gate("cz", (a, b)))]
+        circuit = PlainCircuit(6, (*body, *gates(*(f"h @ {wire}" for wire in range(6)))), in_z(*range(6)))
+        seen, unseen = (expected_fidelity(lowered(circuit, which), on) for which in (on, blind))
+        assert seen is not None
+        assert unseen is not None
+        gains.append(seen.value / unseen.value)
+    assert min(gains) > 0.9
+    assert np.mean(gains) > 1.2
 
 
 def test_another_process_writes_the_same_circuit() -> None:
