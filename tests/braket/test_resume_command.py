@@ -52,8 +52,8 @@ def test_a_run_that_its_limit_stopped_is_finished_with_a_higher_one(
     after = [task.arn for task in service.tasks]
     assert after[: len(before)] == before
     assert {task.token for task in service.tasks} == set(Journal.read(stopped).tasks), "every task was created once"
-    assert f"{len(before)} tasks so far" in message
-    assert f"{len(after) - len(before)} new tasks" in message
+    assert f"{len(before)} task" in message
+    assert f"{len(after) - len(before)} new task" in message
     assert f"the {len(before)} from before" in message
     assert main(["resume", str(stopped)]) == 1
     assert "finished" in capsys.readouterr().err

@@ -29,7 +29,7 @@ def command(run: Path, max_cost: float | None, again: bool, as_json: bool) -> in
     """
     path, before = RunFolder.open(run).path, costs(run)
     if before:
-        click.echo(f"{path}: {len(before)} tasks so far, {sum(before.values()):.2f} USD", err=True)
+        click.echo(f"{path}: {_tasks(len(before))} so far, {sum(before.values()):.2f} USD", err=True)
     try:
         return resumed(run, {}, True, max_cost, again, as_json)
     finally:
@@ -38,7 +38,11 @@ def command(run: Path, max_cost: float | None, again: bool, as_json: bool) -> in
         if after:
             kept = sum(cost for token, cost in after.items() if token in before)
             click.echo(
-                f"{len(new)} new tasks, {sum(new):.2f} USD; the {len(before)} from before, {kept:.2f} USD, "
+                f"{_tasks(len(new), 'new ')}, {sum(new):.2f} USD; the {len(before)} from before, {kept:.2f} USD, "
                 "were not submitted again",
                 err=True,
             )
+
+
+def _tasks(count: int, kind: str = "") -> str:
+    return f"{count} {kind}task{'s' * (count != 1)}"
