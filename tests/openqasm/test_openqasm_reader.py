@@ -102,6 +102,15 @@ def test_u_is_that_of_the_specification() -> None:
     assert distance(expected, unitary(by_qsanc(text), {})) < 1e-12
 
 
+@pytest.mark.parametrize(("modifier", "times"), [("inv", -1), ("pow(3)", 3), ("pow(-2)", -2), ("inv @ inv", 1)])
+def test_modifiers_act_on_the_phase_too(modifier: str, times: int) -> None:
+    """The phase of a gate's definition is undone and repeated with it; a control shows it."""
+    text = f"gate g q {{ gphase(0.4); rx(0.9) q; }} qubit[2] q; ctrl @ {modifier} @ g q[0], q[1];"
+    expected = np.eye(4, dtype=complex)
+    expected[2:, 2:] = np.exp(0.4j * times) * GATES["rx"].matrix([0.9 * times])
+    assert distance(expected, unitary(by_qsanc(text), {})) < 1e-12
+
+
 def test_a_controlled_global_phase_is_a_phase() -> None:
     assert gates_of("qubit[2] q; gphase(0.5); ctrl @ gphase(0.5) q[1];") == ["phaseshift(0.5) q[1];"]
 
@@ -114,7 +123,7 @@ def test_single_qubits_and_registers_go_together() -> None:
 def test_angles_stay_exact_and_symbolic() -> None:
     text = """input float t; input angle s; qubit q;
     rx(2 * t - s / 4 + pi / 2) q; rx(t * s) q; rx(cos(t + 1) ** 2) q; rx(0.1) q; rx(1e-7) q; rx(-3 * pi / 4) q;
-    rx(t - t) q; rx(5 % 3 + 2 ** 3) q; rx(0x1F + 1_000) q; rx(tau) q; rx(euler) q;
+    rx((t + 3) / 2) q; rx(3 * (1 - t)) q; rx(t - t) q; rx(5 % 3 + 2 ** 3) q; rx(0x1F + 1_000) q; rx(tau) q; rx(euler) q;
     """
     assert gates_of(text) == [
         "rx(2 * t - 0.25 * s + pi / 2) q;",
@@ -123,6 +132,8 @@ def test_angles_stay_exact_and_symbolic() -> None:
         "rx(0.1) q;",
         "rx(1e-07) q;",
         "rx(-3 * pi / 4) q;",
+        "rx(0.5 * t + 1.5) q;",
+        "rx(-3 * t + 3) q;",
         "rx(0) q;",
         "rx(10) q;",
         "rx(1031) q;",

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracle.dense import PAULIS
 from other_readers import by_braket, by_qsanc, distance, unitary
 
 from qsanc.check.imports import load_text
 from qsanc.diagnostics import QsanError
 from qsanc.elaborate import elaborate
-from qsanc.ir.circuit import Angle, Channel, CircuitModule, Gate, Segment, State
+from qsanc.ir.circuit import Angle, Channel, CircuitModule, Expectation, Gate, Observable, Pauli, Segment, State
 from qsanc.ir.unitary import segment_unitary
 from qsanc.openqasm.names import TAKEN, mangled
 from qsanc.openqasm.writer import BRAKET, Dialect, expression, write
@@ -102,6 +103,19 @@ def test_a_program_for_each_basis_of_each_state_that_is_read() -> None:
     program, _ = elaborate(load_text(Source("bell.qsan", BELL), None), entry="bell")
     names = [text.name for module in program.modules for text in write(module)]
     assert names == ["bell.0", "bell.1"]
+
+
+@pytest.mark.parametrize("dialect", ["standard", "braket"])
+@pytest.mark.parametrize("letter", PAULIS)
+def test_outcomes_have_the_mean_of_the_observable(letter: str, dialect: Dialect) -> None:
+    """The mean of (-1)^b after the program's change of basis is the expectation before it."""
+    body = (Gate("ry", (0,), (Angle(0.7),)), Gate("rz", (0,), (Angle(0.4),)))
+    observable = Observable(((1.0, Pauli(((0, letter),))),))
+    module = CircuitModule("one", 1, (), (), (Segment("all", None, body),), (Expectation(0, observable),))
+    (program,) = write(module, dialect)
+    before = segment_unitary(module, 0, np.empty(0))[:, 0]
+    after = unitary(by_qsanc(program.text), {})[:, 0]
+    assert abs(after[0]) ** 2 - abs(after[1]) ** 2 == pytest.approx(np.vdot(before, PAULIS[letter] @ before).real)
 
 
 def test_the_same_module_has_the_same_text() -> None:
