@@ -32,10 +32,11 @@ from qsanc.ir.circuit import (
     Overlap,
     Pauli,
     Probabilities,
+    Probability,
     Segment,
     State,
 )
-from qsanc.target import BackendFailure, Bindings, Context, Request, Results
+from qsanc.target import BackendFailure, Bindings, Context, Differentiable, Request, Results
 from qsanc_braket.cloud.backend import CloudBackend
 from qsanc_braket.cloud.desk import Manner
 from qsanc_braket.cloud.journal import Journal
@@ -506,3 +507,45 @@ def test_credentials_that_are_not_allowed_something(service: Service, tmp_path: 
     run(tmp_path)
     assert len(service.tasks) == 1
     agree(tmp_path, service)
+
+
+# the device's own gradient
+
+
+def test_the_adjoint_gradient_is_that_by_shifts(service: Service, tmp_path: Path) -> None:
+    """A task for each row, and the same numbers as NumPy's: through products, distributions and shared slots."""
+    module = replace(
+        MODULE,
+        segments=(*MODULE.segments, Segment("more", 0, (Gate("ry", (0,), (Angle(0.4, ((0, 2.0), (1, -1.0))),)),))),
+        results=(*MODULE.results, Probability(1, (0, 1), 2), Expectation(1, Observable(((-0.5, X1),)))),
+    )
+    cloud, local = backend(find("SV1")).lower(module), NumpyBackend().lower(module)
+    asked = Request(bindings(2), (0, 1, 2, 3))
+    rng = np.random.default_rng(5)
+    cotangents = {0: rng.normal(size=2), 1: rng.normal(size=(2, 4)), 2: rng.normal(size=2), 3: rng.normal(size=2)}
+    assert isinstance(cloud, Differentiable)
+    results, pullback = cloud.vjp(asked, Context(run_folder=tmp_path))
+    expected, back = local.vjp(asked, Context())
+    for ours, theirs in zip(results.estimates, expected.estimates, strict=True):
+        np.testing.assert_allclose(np.asarray(ours.value), np.asarray(theirs.value), atol=1e-9)
+    before = len(service.tasks)
+    found, true = pullback(cotangents), back(cotangents)
+    assert len(service.tasks) == before + 4, "two rows, two segments"
+    np.testing.assert_allclose(found.shared, true.shared, atol=1e-8)
+    np.testing.assert_allclose(found.items, true.items, atol=1e-8)
+    np.testing.assert_array_equal(pullback(cotangents).shared, found.shared)
+    assert len(service.tasks) == before + 4
+    agree(tmp_path, service)
+
+
+def test_no_other_device_differentiates(service: Service, tmp_path: Path) -> None:
+    for device in (find("DM1"), qpu()):
+        chosen = backend(device)
+        assert chosen.capabilities.gradients == frozenset()
+        assert not isinstance(chosen.lower(MODULE), Differentiable)
+    assert backend(find("SV1")).capabilities.gradients == {"adjoint"}
+    overlap = backend(find("SV1")).lower(replace(MODULE, results=(Overlap(0, 0, (0, 1)),)))
+    assert isinstance(overlap, Differentiable)
+    with pytest.raises(QsanError, match="has overlaps"):
+        overlap.vjp(Request(bindings(2), (0,), pairs=np.array([[0, 1]])), Context(run_folder=tmp_path))
+    assert service.tasks == []

@@ -77,8 +77,11 @@ class CloudBackend:
         return self._counter.desk(Context(run_folder=folder))[0]
 
     def lower(self, module: CircuitModule, *, tier: Tier = OFF) -> Executable:
+        from qsanc_braket.cloud.adjoint import AdjointExecutable
         from qsanc_braket.cloud.executable import CloudExecutable
 
+        if "adjoint" in self.capabilities.gradients:
+            return AdjointExecutable(self._counter, module)
         return CloudExecutable(self._counter, module)
 
     def _states(self, module: CircuitModule) -> list[Diagnostic]:

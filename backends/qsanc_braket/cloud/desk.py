@@ -54,11 +54,12 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A program that is run: how many exact values it gives, and seconds a simulator may take for it."""
+    """A program that is run: how many exact values it gives, seconds a simulator may take for it, and its inputs."""
 
     program: Program
     values: int = 0
     seconds: float = 0.0
+    inputs: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -277,7 +278,7 @@ class Desk:
 
     def _order(self, part: Part) -> _Order:
         wanted = part.wanted()
-        action = _action([sent.program.text for sent in wanted], as_set=part.as_set)
+        action = _action(wanted, as_set=part.as_set)
         context = part.context
         named = [
             self._journal.run,
@@ -521,15 +522,16 @@ class Desk:
             wait = min(2 * wait, self._manner.longest_s)
 
 
-def _action(texts: Sequence[str], *, as_set: bool) -> str:
+def _action(sent: Sequence[Sent], *, as_set: bool) -> str:
     """The JSON that is submitted, the same in every process: one program, or a set of them."""
 
-    def program(text: str) -> dict[str, Any]:
-        return {"braketSchemaHeader": {"name": PROGRAM, "version": "1"}, "inputs": None, "source": text}
+    def program(one: Sent) -> dict[str, Any]:
+        header = {"name": PROGRAM, "version": "1"}
+        return {"braketSchemaHeader": header, "inputs": dict(one.inputs) or None, "source": one.program.text}
 
     if not as_set:
-        return _json(program(texts[0]))
-    return _json({"braketSchemaHeader": {"name": PROGRAM_SET, "version": "1"}, "programs": [program(t) for t in texts]})
+        return _json(program(sent[0]))
+    return _json({"braketSchemaHeader": {"name": PROGRAM_SET, "version": "1"}, "programs": list(map(program, sent))})
 
 
 def _json(value: object) -> str:

@@ -172,7 +172,7 @@ def _columns(result: _Value, program: Program) -> list[int]:
 
 
 def _exact(kinds: Sequence[_Value]) -> tuple[float, ...]:
-    """The values of all expectations, or of the only distribution or gradient."""
+    """The values of all expectations, or the only distribution, or an expectation and its slopes by a0, a1, ..."""
     values: list[float] = []
     for kind in kinds:
         match kind.at("type").text("type"):
@@ -180,6 +180,12 @@ def _exact(kinds: Sequence[_Value]) -> tuple[float, ...]:
                 values.append(kind.at("value").number())
             case "probability":
                 values += _numbers(kind.list("value", None))
+            case "adjoint_gradient":
+                slopes = kind.at("value").at("gradient")
+                if slopes.fields().keys() != {f"a{k}" for k in range(len(slopes.fields()))}:
+                    slopes.wrong("is not by the inputs of the program")
+                values.append(kind.at("value").at("expectation").number())
+                values += [slopes.at(f"a{k}").number() for k in range(len(slopes.fields()))]
             case other:
                 kind.wrong(f"holds a {other}, which was not asked for")
     return tuple(values)
