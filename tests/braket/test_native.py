@@ -343,6 +343,33 @@ def test_a_swap_beside_a_pair_on_the_same_coupler_costs_one_cz_more() -> None:
     np.testing.assert_allclose(measured(native), expected(circuit), atol=1e-9)
 
 
+def test_a_wire_that_moves_to_an_idle_qubit_costs_two_couplings() -> None:
+    """A qubit in zero takes over a state by two cx, and the one that is left is in zero again."""
+    on, every = device(IQM, grid(3, 3), seed=3), tuple(range(6))
+    moved = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        pairs = [(int(a), int(b)) for a, b in (rng.permutation(6)[:2] for _ in range(9))]
+        turns = [gates(f"u3 0.{1 + k} 0.4 0.9 @ {a}", f"ry 0.{1 + k} @ {b}") for k, (a, b) in enumerate(pairs)]
+        body = [gate for turn, pair in zip(turns, pairs, strict=True) for gate in (*turn, Gate("cz", pair))]
+        circuit = PlainCircuit(6, (*body, *gates(*(f"ry 0.8 @ {wire}" for wire in every))), in_z(*every))
+        native = lowered(circuit, on)
+        np.testing.assert_allclose(measured(native), expected(circuit), atol=1e-9)
+
+        busy: set[int] = set()
+        couplings = 0
+        for move in route(graph_of(on), every, frozenset(every), tuple(Pair(a, b) for a, b in pairs)).moves:
+            used = busy.intersection(move.qubits)
+            couplings += (0, 2, 3)[len(used)] if move.pair is None else 1 + move.swap
+            moved += move.pair is None and len(used) == 1
+            if move.pair is not None:
+                busy |= set(move.qubits)
+            elif len(used) == 1:
+                busy ^= set(move.qubits)
+        assert names_of(native)["cz"] == couplings
+    assert moved > 5
+
+
 def test_the_best_qubit_is_taken_where_every_one_would_do() -> None:
     on = device(IQM, grid(3, 3), seed=5)
     assert on.fidelity is not None
