@@ -7,15 +7,16 @@ cotangent is zero that would not be on a device. What is counted is exact wherev
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 
 import numpy as np
 
-from qsanc.diagnostics import CompilerBug, Diagnostic
+from qsanc.diagnostics import CompilerBug, Diagnostic, QsanError, Severity
 from qsanc.fast import OFF, Tier
-from qsanc.ir.circuit import CircuitModule
-from qsanc.target import Backend, Capabilities, Context, Floats, Handle, Request, Results
+from qsanc.ir.circuit import CircuitModule, Expectation, Gate, Probabilities, Probability
+from qsanc.target import Backend, Capabilities, Context, Floats, Gradient, Handle, Pullback, Request, Results
 from qsanc.target.draws import Draws
 from qsanc.target.expand import Expansion, PlainCircuit, expand
 
@@ -106,6 +107,51 @@ class CountingExecutable:
         if not isinstance(handle, Counted):
             raise CompilerBug("this handle belongs to another backend")
         return handle.expansion.combine(handle.outcomes, shots=handle.expansion.request.shots)
+
+    def vjp(self, request: Request, context: Context) -> tuple[Results, Pullback]:
+        """As a device that differentiates by itself is asked: exact values, then a task for each row and each segment
+        that is read. Raises QsanError (QS801) for overlaps, of which such a device has no gradient."""
+        if request.pairs is not None:
+            title = f"the adjoint gradient is of expectations, and `{self._module.name}` has overlaps"
+            raise QsanError([Diagnostic("QS801", Severity.ERROR, title, help="use `--grad parameter_shift`")])
+        results = self.collect(self.submit(request, context))
+
+        def pullback(cotangents: Mapping[int, Floats]) -> Gradient:
+            places = _gradients(self._module, cotangents)
+            circuits = sum(len(rows) for rows in places.values())
+            names = tuple(f"{self._module.name} gradient {segment}" for segment in places)
+            rows = max(map(len, places.values()), default=0)
+            self._counting.note(
+                Asked(self._module.name, context.purpose, context.step, rows, names, circuits, None, ())
+            )
+            bindings = request.bindings
+            return Gradient(_numbers(bindings.shared.shape), _numbers(bindings.items.shape))
+
+        return results, pullback
+
+
+def _gradients(module: CircuitModule, cotangents: Mapping[int, Floats]) -> dict[int, list[int]]:
+    """The rows for which the end of a segment is differentiated: an angle is bound, and something read matters."""
+    bound = {
+        segment
+        for segment in range(len(module.segments))
+        if any(angle.terms for at in module.path(segment) for step in module.segments[at].body
+               if isinstance(step, Gate) for angle in step.angles)
+    }  # fmt: skip
+    rows: dict[int, set[int]] = {}
+    for number, cotangent in cotangents.items():
+        result = module.results[number]
+        if isinstance(result, Expectation) and not any(word.factors for _, word in result.observable.terms):
+            continue
+        if isinstance(result, Expectation | Probabilities | Probability) and result.segment in bound:
+            matters = np.asarray(cotangent).reshape(len(cotangent), -1).any(axis=1)
+            rows.setdefault(result.segment, set()).update(np.flatnonzero(matters).tolist())
+    return {segment: sorted(found) for segment, found in rows.items() if found}
+
+
+def _numbers(shape: tuple[int, ...]) -> Floats:
+    """Some that are all different, so that no cotangent behind them is zero."""
+    return np.cos(1.0 + np.arange(int(np.prod(shape)), dtype=np.float64)).reshape(shape)
 
 
 def _asked(module: str, expansion: Expansion, context: Context) -> Asked:

@@ -75,7 +75,7 @@ class Ran:
 
     def run(self, method: str | None) -> None:
         context = Context(seed=3, purpose="gradient", run_folder=self.folder / str(method), budget_usd=1e6)
-        task = self._task("parameter_shift")
+        task = self._task("adjoint" if method == "adjoint" else "parameter_shift")
         start = initial(task.model, 3)
         if method is None:
             task.objective.outputs(start, task.parts.get("test", ONE), context=context)
@@ -89,11 +89,12 @@ class Ran:
         return assemble(
             module, self.model.stem, registry.load(f"braket:{self.device}"),
             None if self.data is None else Tables(read_table(self.data)),
-            choices=Choices(batch=self.batch, seed=3, grad=grad), shots=self.shots, sizes=self.sizes,
+            choices=Choices(batch=self.batch, seed=3, grad=grad), sizes=self.sizes,
+            shots=None if grad == "adjoint" else self.shots,
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("method", [None, "spsa", "parameter_shift"])
+@pytest.mark.parametrize("method", [None, "spsa", "parameter_shift", "adjoint"])
 def test_a_model_without_data(
     method: str | None, service: Service, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,7 +103,7 @@ def test_a_model_without_data(
     assert ran.explained(method, capsys) == counted(service)
 
 
-@pytest.mark.parametrize("method", [None, "spsa"])
+@pytest.mark.parametrize("method", [None, "spsa", "adjoint"])
 def test_sentences_on_a_managed_simulator(
     method: str | None, service: Service, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

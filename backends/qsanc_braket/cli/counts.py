@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from qsanc.check.module import Module
+from qsanc.diagnostics import Diagnostic, QsanError
 from qsanc.target import Backend, Context
 from qsanc.target.expand import PlainCircuit
 from qsanc.train import spsa
@@ -30,7 +31,7 @@ CREATED_A_SECOND = 20
 class Work:
     """One pass: over so many `records` of a `part` of the data, with what is asked of the backend on the way.
 
-    `part` is None for a model without data, which is evaluated once.
+    `part` is None for a model without data, which is evaluated once. `refused` says why it cannot be done in this way.
     """
 
     kind: Kind
@@ -38,6 +39,7 @@ class Work:
     records: int
     shots: int
     asked: tuple[Asked, ...]
+    refused: tuple[Diagnostic, ...] = ()
 
     @property
     def samples(self) -> tuple[PlainCircuit, ...]:
@@ -96,7 +98,20 @@ class Counter:
         task = self._task(counting, "parameter_shift", self.shots)
         found = [self._inference(counting, task), self._step(counting, task, "parameter_shift", self.shots)]
         found.append(self._step(counting, task, "spsa", self.shots))
+        if "adjoint" in backend.capabilities.gradients:
+            found.append(self._adjoint(counting))
         return tuple(found)
+
+    def _adjoint(self, counting: Counting) -> Work:
+        """The model could be compiled before: what is wrong now is wrong with this method alone."""
+        task = self._task(counting, "adjoint", None)
+        try:
+            work = self._step(counting, task, "adjoint", 0)
+        except QsanError as error:
+            counting.taken()
+            part: PartName | None = "train" if task.parts else None
+            return Work("adjoint", part, task.first_batch.count, 0, (), error.diagnostics)
+        return work
 
     def _task(self, backend: Backend, grad: Grad, shots: int | None) -> Task:
         return assemble(

@@ -136,7 +136,7 @@ def _rows(counter: Counter, choice: Choice) -> tuple[Row, ...]:
             counted[alike] = counter.works(Planned(offered))
         native = choice.native and device is choice.device
         for work in counted[alike]:
-            refused = accepts(device, work.samples, work.shots, native)
+            refused = work.refused or accepts(device, work.samples, work.shots, native)
             fidelities = () if any(found.is_error for found in refused) else _fidelities(device, work)
             rows.append(Row(device, work, bill(work, device), refused, fidelities))
     return tuple(sorted(rows, key=lambda row: list(HEADINGS).index(row.work.kind)))
