@@ -172,6 +172,27 @@ def test_exact_values_of_simulators(service: Service, tmp_path: Path, name: str)
     agree(tmp_path, service)
 
 
+def test_exact_values_of_many_wires_ask_for_what_is_read(service: Service, tmp_path: Path) -> None:
+    """Twelve wires have 4095 parities; twelve words are asked for alone, and a distribution is refused."""
+    body = (*(Gate("ry", (k,), (Angle.slot(0, 1.0 + k),)) for k in range(12)), Gate("cx", (0, 11)))
+    terms = tuple((0.5 + k, Pauli(((k, "Z"),))) for k in range(12))
+    observed = CircuitModule(
+        "many", 12, ("t",), (), (Segment("all", None, body),), (Expectation(0, Observable(terms)),)
+    )
+    asked = Request(Bindings(np.array([0.3]), np.zeros((1, 0))), (0,))
+    chosen = backend(find("SV1"))
+    cloud = chosen.lower(observed)
+    ours = cloud.collect(cloud.submit(asked, Context(run_folder=tmp_path)))
+    value, true = ours.estimates[0].value, exact(observed, asked).estimates[0].value
+    np.testing.assert_allclose(np.asarray(value), np.asarray(true), atol=1e-9)
+    (kept,) = (tmp_path / "tasks").iterdir()
+    assert len(json.loads(kept.read_text())["executables"][0]["values"]) == 12
+    whole = replace(observed, results=(Probabilities(0, tuple(range(12))),))
+    assert [d.code for d in chosen.check(whole, shots=None)] == ["QS801"]
+    with pytest.raises(QsanError, match="4095"):
+        chosen.lower(whole).submit(asked, Context(run_folder=tmp_path))
+
+
 def test_overlaps(service: Service, tmp_path: Path) -> None:
     module = replace(MODULE, results=(Overlap(0, 0, (0, 1)), Overlap(0, 0, (0,))))
     pairs = np.array([[0, 1], [1, 2], [2, 2]])

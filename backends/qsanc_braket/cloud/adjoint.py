@@ -30,9 +30,9 @@ from qsanc.ir.gates import GATES
 from qsanc.target import Context, Floats, Gradient, Pullback, Request, Results
 from qsanc.target.expand import PlainCircuit
 from qsanc_braket import text
-from qsanc_braket.cloud import errors
+from qsanc_braket.cloud import errors, exact
 from qsanc_braket.cloud.desk import Sent
-from qsanc_braket.cloud.executable import MEASURED_EXACTLY, CloudExecutable, parts, simulated
+from qsanc_braket.cloud.executable import CloudExecutable, parts, simulated
 from qsanc_braket.devices.model import Device
 from qsanc_braket.offered import ADJOINT
 from qsanc_braket.text import Program
@@ -114,19 +114,15 @@ def _observe(words: Words, module: CircuitModule, number: int, cotangent: Floats
         return
     assert isinstance(result, Probabilities | Probability)
     count = len(result.wires)
-    if count > MEASURED_EXACTLY:
+    if 1 << count > exact.PARITIES + 1:
         title = f"a gradient through the distribution over {count} wires takes too many observables"
-        raise errors.refused(title, f"read at most {MEASURED_EXACTLY} wires at once, or use `--grad parameter_shift`")
+        raise errors.refused(title, "read fewer wires at once, or give a number of shots")
     scores = np.zeros(1 << count)
     if isinstance(result, Probability):
         scores[result.index] = float(cotangent)
     else:
         scores[:] = cotangent
-    axes = scores.reshape((2,) * count)
-    for axis in range(count):
-        even, odd = np.take(axes, 0, axis), np.take(axes, 1, axis)
-        axes = np.stack([even + odd, even - odd], axis)
-    for subset, factor in enumerate((axes.reshape(-1) / scores.size).tolist()):
+    for subset, factor in enumerate((exact.walsh(scores) / scores.size).tolist()):
         chosen = sorted(wire for k, wire in enumerate(result.wires) if subset >> (count - 1 - k) & 1)
         word = Pauli(tuple((wire, "Z") for wire in chosen))
         words[word] = words.get(word, 0.0) + factor
@@ -151,7 +147,7 @@ def _task(module: CircuitModule, segment: int, row: int, slots: list[float], wor
     head = ["OPENQASM 3.0;", *(f"input float {name};" for name in names), f"qubit[{len(numbers)}] q;"]
     pragma = f"#pragma braket result adjoint_gradient expectation({_sum(words, numbers)}) {', '.join(names)}"
     program = Program("\n".join([*head, *lines, pragma]) + "\n", tuple(range(len(numbers))), ())
-    seconds = 3 * simulated(plain, device, 0) * max(1, len(words))
+    seconds = 3 * simulated(plain, device, 0, len(words))
     sent = Sent(program, 1 + len(names), seconds, tuple(zip(names, inputs, strict=True)))
     return _Task(row, tuple(angles), sent)
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from qsanc.diagnostics import Diagnostic, Severity
+from qsanc.diagnostics import Diagnostic, QsanError, Severity
 from qsanc.fast import OFF, Tier
 from qsanc.ir.circuit import Channel, CircuitModule, Overlap, State
 from qsanc.target import Bindings, Capabilities, Context, Executable, Request
-from qsanc.target.expand import PlainCircuit, expand
+from qsanc.target.expand import Expansion, expand
 from qsanc.target.sampling import overlap_method
 from qsanc_braket.check import accepts
+from qsanc_braket.cloud import exact
 from qsanc_braket.cloud.counter import Connect, Counter
 from qsanc_braket.cloud.desk import Desk, Manner
 from qsanc_braket.cloud.session import BraketSession
@@ -70,7 +71,15 @@ class CloudBackend:
         found = [*self._states(module), *self._exact(shots), *self._noise(module)]
         if found or (large := self._size(module)):
             return tuple(found or large)
-        return accepts(self._device, _samples(module, shots), shots or 0, self._native)
+        expansions = _samples(module, shots)
+        if shots is None:
+            try:
+                for expansion in expansions:
+                    exact.wanted(expansion, self._device.name)
+            except QsanError as refused:
+                return refused.diagnostics
+        circuits = tuple(circuit for expansion in expansions for circuit in expansion.circuits)
+        return accepts(self._device, circuits, shots or 0, self._native)
 
     def desk(self, folder: Path) -> Desk:
         """Where the tasks of a run folder are looked at and cancelled. Raises QsanError."""
@@ -115,14 +124,14 @@ class CloudBackend:
         return [_error(f"`{module.name}` takes {wires} qubits, and {self._device.name} has {self._device.qubits}")]
 
 
-def _samples(module: CircuitModule, shots: int | None) -> tuple[PlainCircuit, ...]:
+def _samples(module: CircuitModule, shots: int | None) -> tuple[Expansion, ...]:
     bindings = Bindings(np.zeros(len(module.shared)), np.zeros((1, len(module.items))))
     overlaps = tuple(k for k, result in enumerate(module.results) if isinstance(result, Overlap))
     others = tuple(k for k in range(len(module.results)) if k not in overlaps)
     pairs = np.zeros((1, 2), np.int64)
     asked = [Request(bindings, others, shots=shots)] if others else []
     asked += [Request(bindings, overlaps, pairs=pairs, shots=shots)] if overlaps else []
-    return tuple(circuit for request in asked for circuit in expand(module, request, gates=PORTABLE).circuits)
+    return tuple(expand(module, request, gates=PORTABLE) for request in asked)
 
 
 def _error(title: str, help: str = "") -> Diagnostic:

@@ -177,19 +177,6 @@ class Desk:
             wait = self._manner.first_s if moved else min(wait * 1.5, self._manner.longest_s)
             self._manner.sleep(wait * (0.75 + 0.25 * self._manner.jitter()))
 
-    def settle(self) -> tuple[Task, ...]:
-        """Look once at every task of this device that is not finished, so that the ledger is what the service says."""
-        with self._lock:
-            try:
-                self._open()
-                self._find()
-                for task in self._journal.entries():
-                    if task.device == self._device.arn and task.arn is not None and not finished(task):
-                        self._look(task, None)
-                return self._journal.entries()
-            finally:
-                self._close()
-
     def cancel(self, tokens: Sequence[str]) -> tuple[Task, ...]:
         """Take back these tasks, as far as they are not finished; one that was never submitted costs nothing."""
         with self._lock:

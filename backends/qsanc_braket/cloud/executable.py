@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from qsanc.diagnostics import CompilerBug, QsanError
 from qsanc.ir.circuit import Channel, CircuitModule
 from qsanc.target import Context, Floats, Handle, Request, Results
@@ -18,15 +16,12 @@ from qsanc.target.expand import Expansion, PlainCircuit, expand
 from qsanc_braket import text
 from qsanc_braket.batches import chunks
 from qsanc_braket.check import accepts
-from qsanc_braket.cloud import errors
+from qsanc_braket.cloud import errors, exact
 from qsanc_braket.cloud.counter import Counter
 from qsanc_braket.cloud.desk import Desk, Part, Sent
 from qsanc_braket.devices.model import Device
 from qsanc_braket.native import lowered
 from qsanc_braket.offered import PORTABLE
-
-MEASURED_EXACTLY = 10
-"""Wires whose distribution is asked for with 0 shots: it takes an expectation for each of their subsets."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +31,7 @@ class Submitted:
     expansion: Expansion
     parts: tuple[Part, ...]
     desk: Desk
+    masks: dict[int, exact.Masks]
 
     @property
     def done(self) -> bool:
@@ -66,8 +62,9 @@ class CloudExecutable:
         found = accepts(device, circuits, shots, self._counter.native)
         if any(diagnostic.is_error for diagnostic in found):
             raise QsanError(found)
-        sent = [self._sent(circuit, device, shots) for circuit in circuits]
-        submitted = Submitted(expansion, parts(sent, shots, device, context), desk)
+        masks = {} if shots else exact.wanted(expansion, device.name)
+        sent = [self._sent(circuit, device, shots, masks.get(k, ())) for k, circuit in enumerate(circuits)]
+        submitted = Submitted(expansion, parts(sent, shots, device, context), desk, masks)
         desk.submit(submitted.parts)
         return submitted
 
@@ -75,31 +72,25 @@ class CloudExecutable:
         """Raises BackendFailure for what was not delivered, with what to do about it, and QsanError."""
         if not isinstance(handle, Submitted):
             raise CompilerBug("this handle belongs to another backend")
-        outcomes = handle.desk.collect(handle.parts)
         sent = [each for part in handle.parts for each in part.sent]
         read: list[Floats] = []
-        for outcome, one in zip(outcomes, sent, strict=True):
+        for number, (outcome, one) in enumerate(zip(handle.desk.collect(handle.parts), sent, strict=True)):
             if outcome.counts is not None:
                 read.append(text.counts_of(one.program, outcome.counts))
-            elif one.values > 0:
-                assert outcome.values is not None
-                read.append(text.distribution(outcome.values))
             else:
-                read.append(np.ones(1))
-        return handle.expansion.combine(read, shots=handle.expansion.request.shots)
+                assert outcome.values is not None
+                count = handle.expansion.outcomes(number)
+                read.append(exact.outcomes(handle.masks[number], outcome.values, count))
+        request = handle.expansion.request
+        results = handle.expansion.combine(read, shots=request.shots)
+        return results if request.shots else exact.rounded(self._module, request.results, results)
 
-    def _sent(self, circuit: PlainCircuit, device: Device, shots: int) -> Sent:
-        seconds = simulated(circuit, device, shots)
+    def _sent(self, circuit: PlainCircuit, device: Device, shots: int, masks: exact.Masks) -> Sent:
+        seconds = simulated(circuit, device, shots, len(masks))
         if shots:
             native = text.verbatim(lowered(circuit, device)) if self._counter.native else text.program(circuit)
             return Sent(native, seconds=seconds)
-        measured = len(circuit.measured.factors)
-        if measured > MEASURED_EXACTLY:
-            raise errors.refused(
-                f"{device.name} gives expectations with 0 shots, and a distribution over {measured} wires has too many",
-                f"give a number of shots, or read at most {MEASURED_EXACTLY} wires at once",
-            )
-        words = text.parities(circuit)
+        words = [exact.word(circuit.measured, mask) for mask in masks]
         return Sent(text.expectations(circuit, words), values=len(words), seconds=seconds)
 
 
@@ -120,17 +111,16 @@ _AMPLITUDE_S = 1e-8
 """Seconds for one gate on one number of the state: more than a managed simulator takes."""
 
 
-def simulated(circuit: PlainCircuit, device: Device, shots: int) -> float:
+def simulated(circuit: PlainCircuit, device: Device, shots: int, readings: int) -> float:
     """Seconds that a managed simulator is expected to take at most, 0 for a processor:
 
-        1e-8 * (gates + results) * 2^wires + 1e-6 * shots * wires
+        1e-8 * (gates + wires + readings) * 2^wires + 1e-6 * shots * wires
 
-    with 4^wires for density matrices. Results are the expectations that are read with 0 shots.
+    with 4^wires for density matrices. Readings are the expectations that are asked for with 0 shots.
     """
     if device.kind != "simulator":
         return 0.0
     wires = len(text.qubits(circuit))
     mixed = bool(device.noise) or any(isinstance(step, Channel) for step in circuit.body)
     numbers = 4.0**wires if mixed else 2.0**wires
-    readings = 0 if shots else (1 << min(len(circuit.measured.factors), MEASURED_EXACTLY)) - 1
     return _AMPLITUDE_S * (len(circuit.body) + readings + wires) * numbers + 1e-6 * shots * wires
