@@ -228,6 +228,22 @@ def test_what_a_device_refuses_is_told(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["explain", str(tmp_path / "m.qsan"), "--backend", "braket:Emerald"]) == 0
 
 
+def test_too_many_qubits_at_once_are_refused_and_not_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    all_read = WIDE
+    for one, other in (
+        ("qubit[21] -> real", "qubit[30] -> real[30]"),
+        ("expval(Z(q[20]))", "[expval(Z(q[i])) for i in 0..30]"),
+        ("predict f(th)", "predict sum(f(th))"),
+    ):
+        assert one in all_read
+        all_read = all_read.replace(one, other)
+    (tmp_path / "m.qsan").write_text(all_read)
+    assert main(["explain", str(tmp_path / "m.qsan")]) == 1
+    assert "reads 30 qubits at once" in capsys.readouterr().err
+
+
 def test_a_sheet_gives_limits_prices_and_fidelities(
     root: Path, shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
