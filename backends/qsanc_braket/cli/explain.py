@@ -94,7 +94,7 @@ def command(
     """Say what inference and one training step of a model would cost on each device of Amazon Braket.
 
     The circuits are those of the compiled model on its data, counted one by one; nothing is run, and nothing is asked
-    of the network. Inference is one pass over the test part, as `qsanc eval` takes it; the step is the first one of
+    of the network. Inference is one pass over the test part of the data; the step is the first one of
     the first epoch. The exit code is 1 where the device of --backend would refuse the circuits.
     """
     if native and backend is None:
