@@ -357,6 +357,13 @@ class _Handler(BaseHTTPRequestHandler):
             return _xml(f"<Error><Code>{code}</Code><Message>{code}</Message></Error>", status)
 
         def put() -> Answer:
+            if source := unquote(self.headers.get("x-amz-copy-source", "")).lstrip("/"):
+                copied = store.get(*source.partition("/")[::2])
+                if copied is None:
+                    return failed("NoSuchKey", 404)
+                store.put(bucket, key, copied)
+                etag = hashlib.md5(copied).hexdigest()
+                return _xml(f'<CopyObjectResult><ETag>"{etag}"</ETag></CopyObjectResult>')
             store.put(bucket, key, body)
             return 200, {"ETag": f'"{hashlib.md5(body).hexdigest()}"'}, b""
 
