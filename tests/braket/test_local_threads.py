@@ -5,6 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from threading import Thread
+
+from standin import running
+
+from qsanc_braket.local_simulator import LOCK
 
 SCRIPT = """
     from threading import Thread
@@ -53,3 +58,17 @@ def test_many_threads_ask_at_once() -> None:
         [sys.executable, "-c", textwrap.dedent(SCRIPT)], capture_output=True, text=True, timeout=300, check=False
     )
     assert (done.returncode, done.stdout.strip()) == (0, "6 agree"), done.stderr[-2000:]
+
+
+def test_the_stand_in_holds_the_same_lock() -> None:
+    """A service of the tests runs the same simulator in threads of the same process."""
+    program = "OPENQASM 3.0;\nqubit[1] q;\nbit[1] b;\nrx({}) q[0];\nb[0] = measure q[0];\n"
+    running.distribution("sv", program.format(0.25), {})
+    for work in (running.distribution, running.exact):
+        thread = Thread(target=work, args=("sv", program.format(0.5), {}))
+        with LOCK:
+            thread.start()
+            thread.join(0.3)
+            waited = thread.is_alive()
+        thread.join(60)
+        assert waited and not thread.is_alive(), work.__name__

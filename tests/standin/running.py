@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from hashlib import sha256
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,6 @@ from standin.trees import tree_of
 MOST_QUBITS = {"sv": 20, "dm": 10}
 REMEMBERED = 20_000
 
-# The simulator compiles kernels that may not run in two threads at once.
-_RUNNING = threading.RLock()
 _DISTRIBUTIONS: OrderedDict[tuple[str, str, str], Distribution] = OrderedDict()
 
 
@@ -37,6 +35,13 @@ class Distribution:
 
 class CannotRun(Exception):
     """Why a task fails on the device."""
+
+
+def lock() -> Lock:
+    """The simulator's kernels may not run in two threads at once, whoever starts them: this is the local backends' lock."""
+    from qsanc_braket.local_simulator import LOCK
+
+    return LOCK
 
 
 def _simulator(kind: str) -> Any:
@@ -87,7 +92,7 @@ def _evolved(kind: str, source: str, inputs: dict[str, Any]) -> Any:
 def distribution(kind: str, source: str, inputs: dict[str, Any]) -> Distribution:
     """What a program's measurements give; equal programs are simulated once."""
     key = (kind, source, json.dumps(inputs, sort_keys=True))
-    with _RUNNING:
+    with lock():
         if key in _DISTRIBUTIONS:
             _DISTRIBUTIONS.move_to_end(key)
             return _DISTRIBUTIONS[key]
@@ -111,7 +116,7 @@ def exact(kind: str, source: str, inputs: dict[str, Any]) -> list[dict[str, Any]
     """The values of the result types of a program, as JSON."""
     if "adjoint_gradient" in source:
         return [gradient(source, inputs)]
-    with _RUNNING:
+    with lock():
         simulator, circuit, simulation, *_ = _evolved(kind, source, inputs)
         try:
             kinds = simulator._translate_result_types(circuit.results)
@@ -194,7 +199,7 @@ def gradient(source: str, inputs: dict[str, Any]) -> dict[str, Any]:
     pragma = re.search(r"#pragma braket result adjoint_gradient\s+(expectation\s*\((.*)\)\s*([\w, ]*))$", source, re.M)
     if pragma is None:
         raise CannotRun("adjoint_gradient is not written as it should be")
-    with _RUNNING:
+    with lock():
         simulator, circuit = _interpreted("sv", source, {}, without="adjoint_gradient")
         numbers = simulator._map_circuit_to_contiguous_qubits(circuit)
     wires = circuit.num_qubits
