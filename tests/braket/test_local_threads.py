@@ -71,4 +71,5 @@ def test_the_stand_in_holds_the_same_lock() -> None:
             thread.join(0.3)
             waited = thread.is_alive()
         thread.join(60)
-        assert waited and not thread.is_alive(), work.__name__
+        assert waited, work.__name__
+        assert not thread.is_alive(), work.__name__

@@ -38,7 +38,7 @@ class CannotRun(Exception):
 
 
 def lock() -> Lock:
-    """The simulator's kernels may not run in two threads at once, whoever starts them: this is the local backends' lock."""
+    """That of the local backends: the simulator's kernels may not run in two threads at once, whoever starts them."""
     from qsanc_braket.local_simulator import LOCK
 
     return LOCK
