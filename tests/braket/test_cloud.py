@@ -473,6 +473,17 @@ def test_the_limit_holds_for_the_whole_request_and_the_whole_folder(service: Ser
     assert len(service.tasks) == 3, "none of the two tasks, though the first would have fitted"
 
 
+def test_what_is_in_flight_counts_against_the_limit(service: Service, tmp_path: Path) -> None:
+    """Its cost is not known yet, and reserved: two tasks of 1.50 USD do not fit into 2.50."""
+    service.faults.queued_s = 60.0
+    executable = backend().lower(MODULE)
+    executable.submit(request(), Context(run_folder=tmp_path, budget_usd=2.5))
+    with pytest.raises(QsanError) as caught:
+        executable.submit(request(), Context(run_folder=tmp_path, step=1, budget_usd=2.5))
+    assert "0.0000 USD spent, 1.5000 USD reserved" in caught.value.diagnostics[0].notes[0].text
+    assert len(service.tasks) == 1
+
+
 def test_a_folder_is_needed(service: Service) -> None:
     executable = backend().lower(MODULE)
     with pytest.raises(QsanError) as caught:
