@@ -37,8 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
+    except (KeyboardInterrupt, click.Abort) as stop:
+        for line in ("interrupted", *getattr(stop.__cause__ or stop, "__notes__", ())):
+            click.echo(line, err=True)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader (`head`, say) has gone; nothing more may reach its pipe, not even at exit.

@@ -223,6 +223,8 @@ def _carry_out(
     except Interrupted as interruption:
         where = f"; go on with: qsanc train --resume {run.path}" if run is not None else ""
         click.echo(f"{interruption}{where}", err=True)
+        for note in getattr(interruption, "__notes__", ()):
+            click.echo(note, err=True)
         return 130
     _show(task, outcome, run, as_json)
     _tell_of_change(task)

@@ -95,10 +95,13 @@ def fit(
         if keeper is not None:
             keeper.keep(progress)
         return run.conclude(progress, test, clock() - began)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         if keeper is not None:
             keeper.keep(progress)
-        raise Interrupted(progress, run.context.run_folder) from None
+        interrupted = Interrupted(progress, run.context.run_folder)
+        for note in getattr(stop, "__notes__", ()):
+            interrupted.add_note(note)
+        raise interrupted from None
     except (QsanError, BackendFailure):
         if keeper is not None:
             keeper.keep(progress)

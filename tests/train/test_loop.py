@@ -199,8 +199,11 @@ def test_the_loop_itself_takes_a_millisecond_a_step() -> None:
 
 def test_ctrl_c_names_where_it_stopped() -> None:
     def stop(kind: str, records: Records) -> None:
-        raise KeyboardInterrupt
+        interruption = KeyboardInterrupt()
+        interruption.add_note("3 tasks wait")
+        raise interruption
 
     with pytest.raises(Interrupted, match="interrupted in epoch 1 after 0 steps") as caught:
         fit(text_model(), MeanEmbedding(stop), train=TRAIN, valid=VALID)
     assert caught.value.folder is None
+    assert caught.value.__notes__ == ["3 tasks wait"], "what the backend has to say is not lost"
