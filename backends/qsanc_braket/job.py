@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import math
 import os
 import re
 import shutil
@@ -29,6 +30,7 @@ from qsanc.train.json_fields import Fields, Json, file_text
 from qsanc_braket import job_entry
 from qsanc_braket.cloud import errors as cloud_errors
 from qsanc_braket.devices.table import find
+from qsanc_braket.sdk import missing
 
 MODULE = "qsanc_job"
 ENTRY_POINT = f"{MODULE}:main"
@@ -144,11 +146,11 @@ def requirements() -> list[str]:
     return sorted(set(found))
 
 
-def run_here(job: Job, folder: Path) -> int:
+def run_here(job: Job, folder: Path, *, quiet: bool = False) -> int:
     """The job on this machine, by its own entry point in a process of its own; its exit code.
 
-    A folder that holds the same job is gone on with, from its checkpoints. Raises QsanError: as `write`, and QS935
-    where the folder holds another job.
+    A folder that holds the same job is gone on with, from its checkpoints. `quiet` leaves stdout alone: what the job
+    prints there goes to stderr. Raises QsanError: as `write`, and QS935 where the folder holds another job.
     """
     folder = folder.absolute()
     if (folder / "job.json").exists():
@@ -160,9 +162,10 @@ def run_here(job: Job, folder: Path) -> int:
         [sys.executable, "-c", command, str(folder / "code")],
         env={**os.environ, **environment(job, folder)},
         cwd=folder / "code",
+        stdout=sys.stderr if quiet else None,
         check=False,
     )
-    return done.returncode
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode
 
 
 def environment(job: Job, folder: Path) -> dict[str, str]:
@@ -182,8 +185,11 @@ def submit(job: Job, folder: Path, place: Place) -> str:
     """The ARN of the job, created from its package in `folder`. It is billed from here on.
 
     The call carries a token made of name and content: it is safe to repeat, and the same job under the same name is
-    refused rather than run twice. Raises QsanError: QS803 where nobody is allowed to, QS801 where the service refuses.
+    refused rather than run twice. Raises QsanError: QS803 where nobody is allowed to, QS801 where the service refuses,
+    QS812 without the SDK.
     """
+    if (absent := missing("braket.aws")) is not None:
+        raise QsanError([absent])
     from braket.aws import AwsSession
     from braket.jobs.config import InstanceConfig, StoppingCondition
     from braket.jobs.quantum_job_creation import prepare_quantum_job
@@ -207,7 +213,7 @@ def submit(job: Job, folder: Path, place: Place) -> str:
             hyperparameters=dict(job.hyperparameters),
             input_data={channel.name: str(channel) for channel in sorted((folder / "input").iterdir())},
             instance_config=InstanceConfig(instanceType=place.instance),
-            stopping_condition=StoppingCondition(maxRuntimeInSeconds=round(3600 * place.hours)),
+            stopping_condition=StoppingCondition(maxRuntimeInSeconds=math.ceil(3600 * place.hours)),
             copy_checkpoints_from_job=place.after,
             aws_session=session,
         )
@@ -224,6 +230,7 @@ def token(job: Job, place: Place) -> str:
 
 
 def _told(call: Callable[[], str]) -> str:
+    from boto3.exceptions import Boto3Error
     from botocore import exceptions
 
     try:
@@ -239,8 +246,10 @@ def _told(call: Callable[[], str]) -> str:
         raise cloud_errors.refused(f"Amazon Braket takes no such job: {told}") from None
     except (exceptions.NoCredentialsError, exceptions.NoRegionError, exceptions.ProfileNotFound) as failure:
         raise cloud_errors.no_credentials(str(failure)) from None
+    except Boto3Error as failure:
+        raise cloud_errors.refused(f"the package cannot be uploaded, and no job was created: {failure}") from None
     except exceptions.BotoCoreError as failure:
-        help = "the same command under the same --name does not run the job twice"
+        help = "the same command under the same --name does not create the job twice"
         raise cloud_errors.refused(f"the service cannot be reached: {failure}", help) from None
     except (ValueError, RuntimeError) as failure:
         if isinstance(failure, QsanError):
@@ -260,21 +269,26 @@ def _described(job: Job) -> dict[str, Json]:
 
 
 def _same(job: Job, folder: Path) -> None:
-    """Raises QsanError (QS935) unless the package in a folder is that of the job, whatever its name."""
+    """Raises QsanError (QS935) unless the package in a folder is that of the job, whatever its name.
+
+    What may be another each time (`EACH_TIME`) is written anew.
+    """
     if Fields.read(folder / "job.json", PACKAGE_KIND, VERSION).text("device") != job.device:
         raise errors.fail(errors.resume_mismatch(f"{folder} holds a job for another device", "give a new folder"))
-    wanted = {"hyperparameters.json": file_text(dict(job.hyperparameters))}
-    wanted |= {f"input/{name}": content for name, content in job.inputs.items()}
-    present = [path for path in (folder / "input").rglob("*") if path.is_file()]
-    for name, content in wanted.items():
-        file = folder / name
-        if not file.exists() or atomic.read(file) != content:
-            title = f"{folder} holds another job: {name} is not the same"
-            raise errors.fail(
-                errors.resume_mismatch(title, "give a new folder, or the files and settings as they were")
-            )
-    if len(present) != len(job.inputs):
-        raise errors.fail(errors.resume_mismatch(f"{folder} holds a job with other inputs", "give a new folder"))
+    before = job_entry.settings_of(folder / "hyperparameters.json")
+    if _lasting(before) != _lasting(job.hyperparameters):
+        raise errors.fail(errors.resume_mismatch(f"{folder} holds a job with other settings", "give a new folder"))
+    present = {
+        path.relative_to(folder / "input").as_posix() for path in (folder / "input").rglob("*") if path.is_file()
+    }
+    if present != job.inputs.keys() or any(atomic.read(folder / "input" / n) != job.inputs[n] for n in present):
+        help = "give a new folder, or the files as they were"
+        raise errors.fail(errors.resume_mismatch(f"{folder} holds a job with other inputs", help))
+    atomic.write(folder / "hyperparameters.json", file_text(dict(job.hyperparameters)))
+
+
+def _lasting(settings: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in settings.items() if name not in job_entry.EACH_TIME}
 
 
 def _library(folder: Path) -> None:

@@ -293,7 +293,9 @@ def test_checkpoints_of_another_job_are_left_alone(package: Path) -> None:
 def test_a_folder_of_another_job_is_left_alone(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(job(root, "--local", tmp_path)) == 0
     assert main(job(root, "--local", tmp_path, "--lr", "0.5")) == 1
-    assert "hyperparameters.json is not the same" in capsys.readouterr().err
+    assert "other settings" in capsys.readouterr().err
+    assert main(job(root, "--local", tmp_path, "--valid", str(root / "models/data/two_moons.csv"))) == 1
+    assert "other" in capsys.readouterr().err
     assert main(job(root, "--local", tmp_path, device="local:braket/braket_sv")) == 1
     assert "another device" in capsys.readouterr().err
 
@@ -450,13 +452,43 @@ def test_refusals_are_diagnostics(service: Service, root: Path, capsys: pytest.C
     service.faults.refuse = {"CreateJob": "ServiceQuotaExceededException"}
     assert main(job(root, "--max-hours", 2)) == 1
     assert "QS801" in capsys.readouterr().err
+    service.faults.refuse = {"PutObject": "AccessDeniedException"}
+    assert main(job(root, "--max-hours", 2)) == 1
+    assert "no job was created" in capsys.readouterr().err
     assert jobs(service) == []
+
+
+def test_nobody_is_asked_without_credentials_or_sdk(
+    service: Service, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    assert main(job(root, "--max-hours", 2)) == 1
+    assert "QS803" in capsys.readouterr().err
+    monkeypatch.setattr("qsanc_braket.sdk.find_spec", lambda name: None)
+    assert main(job(root, "--max-hours", 2)) == 1
+    assert "pip install 'qsanc[braket]'" in capsys.readouterr().err
+
+
+def test_a_job_that_its_limit_stopped_goes_on_with_a_higher_one(
+    service: Service, root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = str(root / "models" / "vqe_h2.qsan")
+    given = ["--device", "braket:SV1", "--shots", "40", "--grad", "spsa", "--epochs", "1", "--local", str(tmp_path)]
+    assert main(["job", model, *given, "--max-cost", "0.02"]) == 1
+    assert "QS802" in capfd.readouterr().err
+    assert service.total_usd <= 0.02
+    before = [task.token for task in service.tasks]
+    assert main(["job", model, *given, "--max-cost", "5", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["results"] == str(tmp_path / "results"), "stdout is JSON alone"
+    assert [task.token for task in service.tasks][: len(before)] == before
+    assert set(Journal.read(tmp_path / "results" / "run").tasks) == {task.token for task in service.tasks}
 
 
 def test_a_killed_job_on_a_device_pays_for_each_task_once(service: Service, root: Path, tmp_path: Path) -> None:
     """A job with the same run id that nobody kills asks for the very same tasks, which the service knows already."""
     model, folder, straight = str(root / "models" / "vqe_h2.qsan"), tmp_path / "job", tmp_path / "straight"
-    given = ["--shots", "40", "--grad", "spsa", "--epochs", "3", "--seed", "5", "--max-cost", "5"]
+    given = ["--shots", "40", "--grad", "spsa", "--epochs", "2", "--seed", "5", "--max-cost", "5"]
     assert main(["job", model, *given, "--device", "braket:SV1", "--package", str(folder)]) == 0
     assert service.tasks == [], "packaging submits nothing"
     journal = folder / "code" / "qsanc_job" / "lib" / "qsanc_braket" / "cloud" / "journal.py"

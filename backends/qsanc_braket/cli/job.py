@@ -91,7 +91,7 @@ def command(
         _tell(as_json, f"the job {job.name} is packaged in {package}", name=job.name, package=str(package))
         return 0
     if local is not None:
-        if code := run_here(job, local):
+        if code := run_here(job, local, quiet=as_json):
             return code
         told = f"the job {job.name} is done: its results are in {local / 'results'}"
         _tell(as_json, told, name=job.name, results=str(local / "results"))
