@@ -283,6 +283,17 @@ def test_a_connection_that_breaks_after_creation(service: Service, tmp_path: Pat
     agree(tmp_path, service)
 
 
+def test_a_clock_that_was_set_back_hides_no_task(service: Service, tmp_path: Path) -> None:
+    """The intent is of a year to come, by the clock of now; its task is found all the same."""
+    first = run(tmp_path)
+    header, intent, *_ = (tmp_path / "tasks.jsonl").read_text().splitlines()
+    ahead = json.dumps(json.loads(intent) | {"intended": "2099-01-01T00:00:00+00:00"})
+    (tmp_path / "tasks.jsonl").write_text(f"{header}\n{ahead}\n")
+    service.faults.refuse = {"CreateQuantumTask": "ValidationException"}
+    assert values(run(tmp_path)) == values(first)
+    agree(tmp_path, service)
+
+
 def test_a_task_of_a_dead_process_is_found_by_its_tag(service: Service, tmp_path: Path) -> None:
     """Patience ends, the task was created all the same: the next process finds it and creates nothing."""
     service.faults.drop_after = {"CreateQuantumTask": 10_000}
@@ -445,7 +456,7 @@ def test_an_interruption_leaves_the_tasks_and_says_so(service: Service, tmp_path
     handle = executable.submit(request(), Context(run_folder=tmp_path))
     with pytest.raises(KeyboardInterrupt) as caught:
         executable.collect(handle)
-    assert caught.value.__notes__[0].startswith("1 tasks stay as they are: `qsanc resume")
+    assert caught.value.__notes__[0].startswith("1 task in flight: `qsanc resume")
     service.faults.queued_s = 0.0
     run(tmp_path)
     assert len(service.tasks) == 1
@@ -527,6 +538,21 @@ def test_without_credentials_there_is_a_message(tmp_path: Path, monkeypatch: pyt
             executable.submit(request(), Context(run_folder=tmp_path))
         assert caught.value.diagnostics[0].code == "QS803"
         assert "aws configure" in caught.value.diagnostics[0].help
+
+
+def test_a_region_without_amazon_braket_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody answers there, which would look like a service that is busy."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "BRAKET_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDNOBODY")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    with pytest.raises(QsanError) as caught:
+        CloudBackend(find("SV1")).lower(MODULE).submit(request(), Context(run_folder=tmp_path))
+    assert caught.value.diagnostics[0].code == "QS803"
+    assert "it is not in the region eu-central-1, but in eu-north-1" in caught.value.diagnostics[0].title
 
 
 def test_credentials_that_are_not_allowed_something(service: Service, tmp_path: Path) -> None:

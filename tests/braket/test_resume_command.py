@@ -112,7 +112,7 @@ def test_tasks_that_wait_are_cancelled(
     assert json.loads(capsys.readouterr().out)["tasks"][0]["state"] in ("CREATED", "QUEUED")
     assert main(["tasks", str(tmp_path / "run"), "--cancel", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["tasks"]
-    assert {task["state"] for task in found} == {"CANCELLED"}
+    assert [(task["state"], task["cost_usd"]) for task in found] == [("CANCELLED", 0.0)]
     assert {task.status for task in service.tasks} == {"CANCELLED"}
 
 

@@ -74,7 +74,10 @@ def _now(task: Task, session: Session, cancel: bool) -> Task:
 def _described(task: Task, answer: Mapping[str, object]) -> Task:
     status, reason = str(answer.get("status", "")), str(answer.get("failureReason") or "")
     state: State = next((known for known in get_args(State) if known == status), task.state)
-    return replace(task, state=state, message=reason or ("" if state == status else status.lower()))
+    good = answer.get("numSuccessfulShots")
+    nothing = state == "CANCELLED" or (state == "FAILED" and (good is not None or task.executables == 1))
+    cost = 0.0 if nothing and not good else task.cost_usd
+    return replace(task, state=state, cost_usd=cost, message=reason or ("" if state == status else status.lower()))
 
 
 def _need_sdk() -> None:

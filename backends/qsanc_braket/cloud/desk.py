@@ -151,8 +151,8 @@ class Desk:
                 waiting = len(self._queue) + len(self._flying)
                 self._close()
             interruption.add_note(
-                f"{waiting} tasks stay as they are: `qsanc resume {self._folder}` goes on with them, "
-                f"`qsanc tasks {self._folder} --cancel` takes them back"
+                f"{waiting} task{'s' * (waiting != 1)} in flight: `qsanc resume {self._folder}` goes on with what was "
+                f"submitted, `qsanc tasks {self._folder} --cancel` takes it back"
             )
             raise
 

@@ -85,6 +85,10 @@ class BraketSession:
         if self._aws.boto_session.get_credentials() is None:
             raise errors.no_credentials("there are no AWS credentials")
         self._s3: Any = None
+        places = self._aws.boto_session.get_available_regions("braket")
+        own = str(self._aws.braket_client.meta.endpoint_url).endswith(".amazonaws.com")
+        if own and not region and self._aws.region not in places:
+            raise errors.no_credentials(f"it is not in the region {self._aws.region}, but in {', '.join(places)}")
 
     @property
     def bucket(self) -> str:
@@ -104,7 +108,8 @@ class BraketSession:
         _sorted("to cancel a task (CancelQuantumTask)", lambda: self._aws.cancel_quantum_task(arn))
 
     def search(self, device: str, since: str) -> Iterator[tuple[str, str]]:
-        first = datetime.fromisoformat(since).astimezone(UTC) - _SKEW
+        # A clock that was set back since then must not hide what was created before.
+        first = min(datetime.fromisoformat(since).astimezone(UTC), datetime.now(UTC)) - _SKEW
         wanted: dict[str, Any] = {
             "filters": [
                 {"name": "deviceArn", "operator": "EQUAL", "values": [device]},
