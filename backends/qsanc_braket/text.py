@@ -101,14 +101,16 @@ def exact(circuit: PlainCircuit) -> Program:
 def expectations(circuit: PlainCircuit, products: Sequence[Pauli]) -> Program:
     """For 0 shots: the expectations of `products` at the end of the circuit's body, in this order.
 
-    What the circuit measures does not matter. Raises as `program` does, and ValueError for the empty product, whose
-    expectation is 1.
+    What the circuit measures does not matter. A wire that is read has a gate, be it `i`: the service leaves out qubits
+    without any. Raises as `program` does, and ValueError for the empty product, whose expectation is 1.
     """
     if not products or not all(word.factors for word in products):
         raise ValueError("an expectation needs a wire to read")
     plain = PlainCircuit(circuit.wires, circuit.body, Pauli())
     numbers = qubits(plain, (wire for word in products for wire in word.wires))
-    lines = [*_head(len(numbers)), *body(plain, numbers)]
+    used = {wire for step in circuit.body for wire in step.wires}
+    idle = [f"i q[{number}];" for wire, number in numbers.items() if wire not in used]
+    lines = [*_head(len(numbers)), *body(plain, numbers), *idle]
     for word in products:
         factors = " @ ".join(f"{letter.lower()}(q[{numbers[wire]}])" for wire, letter in word.factors)
         lines.append(f"#pragma braket result expectation {factors}")

@@ -212,7 +212,7 @@ def test_two_turns_of_any_angle_change_nothing(backend: Backend, data: st.DataOb
             same(one, two)
 
 
-offering = named(adjoint=True)
+offering = named(adjoint=True, quick=True)
 
 
 @offering

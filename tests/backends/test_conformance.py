@@ -51,10 +51,21 @@ def test_capabilities_agree_with_themselves(backend: Backend) -> None:
     )
 
 
-@named(exact=True)
+@named(exact=True, quick=True)
 @settings(max_examples=60)
 @given(data=st.data())
 def test_exact_values_are_those_of_the_oracle(backend: Backend, wires: int, data: st.DataObject) -> None:
+    exact_values_are_those_of_the_oracle(backend, wires, data)
+
+
+@named(exact=True, quick=False)
+@settings(max_examples=25)
+@given(data=st.data())
+def test_exact_values_of_a_service_are_those_of_the_oracle(backend: Backend, wires: int, data: st.DataObject) -> None:
+    exact_values_are_those_of_the_oracle(backend, wires, data)
+
+
+def exact_values_are_those_of_the_oracle(backend: Backend, wires: int, data: st.DataObject) -> None:
     module = data.draw(circuits(max_gates=8, max_wires=wires, results=results_of(backend)))
     request = data.draw(requests(module, data.draw(bindings(module)), shifted=False))
     executable = lowered(backend, module, None)
@@ -65,10 +76,21 @@ def test_exact_values_are_those_of_the_oracle(backend: Backend, wires: int, data
         assert estimate.shots is None
 
 
-@named(exact=True)
+@named(exact=True, quick=True)
 @settings(max_examples=40)
 @given(data=st.data())
-def test_exact_values_at_shifts_are_those_of_the_oracle(backend: Backend, wires: int, data: st.DataObject) -> None:
+def test_exact_values_at_shifts_are_those_of_the_oracle(backend: Backend, data: st.DataObject) -> None:
+    exact_values_at_shifts_are_those_of_the_oracle(backend, data)
+
+
+@named(exact=True, quick=False)
+@settings(max_examples=25)
+@given(data=st.data())
+def test_exact_values_of_a_service_at_shifts_are_those_of_the_oracle(backend: Backend, data: st.DataObject) -> None:
+    exact_values_at_shifts_are_those_of_the_oracle(backend, data)
+
+
+def exact_values_at_shifts_are_those_of_the_oracle(backend: Backend, data: st.DataObject) -> None:
     module = data.draw(
         circuits(max_gates=6, max_wires=3, gates=backend.capabilities.gates, results=results_of(backend))
     )
@@ -155,7 +177,7 @@ def within_bounds(found: np.ndarray, exact: np.ndarray) -> None:
         assert chance(round(frequency * SHOTS), SHOTS, p) > ALPHA
 
 
-@named(shots=True)
+@named(shots=True, quick=True)
 def test_variances_are_those_of_the_mean(backend: Backend) -> None:
     """Over 200 seeds the mean squared error of each estimate is its mean variance, within six standard deviations."""
     executable = lowered(backend, TWO_SEGMENTS, 20)
@@ -179,6 +201,11 @@ def test_samples_follow_the_seed_and_nothing_else(backend: Backend) -> None:
     np.testing.assert_equal(sampled(backend, request), once)
     for other in (Context(seed=4), Context(seed=3, step=1), Context(seed=3, purpose="gradient")):
         assert any(not np.array_equal(a, b) for a, b in zip(sampled(backend, request, other), once, strict=True))
+
+
+@named(shots=True, alone=True)
+def test_samples_of_a_row_do_not_depend_on_what_else_is_asked(backend: Backend) -> None:
+    once = sampled(backend, Request(ROWS, (0, 1, 5), shots=50))
     order = [3, 1, 0]
     some = Request(Bindings(ROWS.shared, ROWS.items[order]), (5, 0), shots=50)
     moved = sampled(backend, some)
@@ -215,7 +242,7 @@ def test_a_plan_is_text(backend: Backend) -> None:
     assert lowered(backend, TWO_SEGMENTS, shots).plan().endswith("\n")
 
 
-@named(shots=True)
+@named(shots=True, alone=True)
 def test_samples_at_shifts_do_not_depend_on_their_order(backend: Backend) -> None:
     executable = lowered(backend, TWO_SEGMENTS, SHOTS)
     row, site = np.array([0, 1, 3, 3]), np.array([0, 1, 1, 0])

@@ -121,6 +121,8 @@ def test_exact_forms_have_results_and_no_register() -> None:
         "OPENQASM 3.0;",
         "qubit[3] q;",
         "h q[2];",
+        "i q[0];",
+        "i q[1];",
         "#pragma braket result expectation x(q[0]) @ y(q[2])",
         "#pragma braket result expectation z(q[1])",
     ]

@@ -22,7 +22,8 @@ def test_every_part_of_brakets_backend_is_held_to_what_a_backend_sees(root: Path
     there = (root / "backends" / "qsanc_braket").iterdir()
     names = {path.stem for path in there if path.suffix in ("", ".py") and not path.name.startswith(("_", "."))}
     parts = {f"qsanc_braket.{name}" for name in names - OF_COMMANDS}
-    contracts = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    tools = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    contracts = tools["importlinter"]["contracts"]
     for name in ("a backend sees target, passes, ir, diagnostics and source", "only the command line knows a terminal"):
         (contract,) = [each for each in contracts if each["name"] == name]
         assert parts <= set(contract["source_modules"]), name
