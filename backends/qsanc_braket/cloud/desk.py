@@ -151,8 +151,8 @@ class Desk:
                 waiting = len(self._queue) + len(self._flying)
                 self._close()
             interruption.add_note(
-                f"{waiting} task{'s' * (waiting != 1)} in flight: `qsanc resume {self._folder}` goes on with what was "
-                f"submitted, `qsanc tasks {self._folder} --cancel` takes it back"
+                f"{waiting} task{'s' * (waiting != 1)} in flight: {errors.onward(self._folder)}, and "
+                f"`qsanc tasks {self._folder} --cancel` takes back what was submitted"
             )
             raise
 

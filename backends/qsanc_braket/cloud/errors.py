@@ -71,10 +71,15 @@ def refused(title: str, help: str = "") -> QsanError:
     return _fail("QS801", title, help=help)
 
 
+def onward(folder: Path, more: str = "") -> str:
+    same = f"the same command with `{more.strip()}`" if more else "the same command"
+    return f"`qsanc resume {folder}{more}` goes on with a training, {same} with a prediction"
+
+
 def patience_ended(folder: Path, what: str, reason: str, seconds: float) -> BackendFailure:
     return BackendFailure(
-        f"the service did not {what} for {seconds:.0f} s: {reason}. Nothing is lost or paid for twice: go on with "
-        f"`qsanc resume {folder}`",
+        f"the service did not {what} for {seconds:.0f} s: {reason}. Nothing is lost or paid for twice: "
+        f"{onward(folder)}",
         retryable=True,
     )
 
@@ -82,7 +87,7 @@ def patience_ended(folder: Path, what: str, reason: str, seconds: float) -> Back
 def undelivered(folder: Path, name: str, state: str, reason: str) -> BackendFailure:
     return BackendFailure(
         f"the task {name} is {state}: {reason}. It is not submitted anew unasked, since that may be paid for again: "
-        f"`qsanc resume {folder} --again` does it",
+        f"{onward(folder, ' --again')}",
         retryable=False,
     )
 
