@@ -1,4 +1,4 @@
-# make demo | test | check | faults | golden | bench | bench-peers | clean        needs Python 3.11 to 3.13 and make, nothing else
+# make demo | test | check | faults | killed | golden | bench | bench-peers | clean        needs Python 3.11 to 3.13 and make
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
@@ -11,7 +11,7 @@ PEERS_READY := $(PEERS)/.installed
 BENCH ?=
 
 MAKEFLAGS += --no-print-directory
-.PHONY: demo test check faults golden bench bench-peers clean
+.PHONY: demo test check faults killed golden bench bench-peers clean
 .DELETE_ON_ERROR:
 
 $(READY): pyproject.toml
@@ -37,6 +37,9 @@ check: $(READY)
 
 faults: $(READY)
 	@$(BIN)/python tests/faults/run.py
+
+killed: $(READY)
+	@$(BIN)/python -m pytest -q -s tests/braket/test_killed.py --kills 10
 
 golden: $(READY)
 	@$(BIN)/python -m pytest -q --update-golden

@@ -18,6 +18,7 @@ settings.load_profile("repeatable")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write golden files instead of comparing")
+    parser.addoption("--kills", type=int, default=1, help="how often a client is killed; 10: `make killed`")
 
 
 @pytest.fixture
