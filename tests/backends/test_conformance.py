@@ -237,6 +237,21 @@ def test_no_rows_give_no_values(backend: Backend) -> None:
 
 
 @named()
+def test_a_register_without_a_gate_is_zero(backend: Backend) -> None:
+    """Services and simulators leave out qubits that no gate uses; one that is read stays."""
+    z0, z0z1 = (Observable(((1.0, pauli(word)),)) for word in ("Z0", "Z0 Z1"))
+    turned = Segment("turned", 0, (Gate("x", (1,)),))
+    results = (Probabilities(0, (1, 0)), Expectation(0, z0), Probability(1, (1,), 1), Expectation(1, z0z1))
+    module = CircuitModule("nothing", 2, (), (), (Segment("empty", None, ()), turned), results)
+    shots = None if backend.capabilities.exact else SHOTS
+    executable = lowered(backend, module, shots)
+    request = Request(Bindings(np.zeros(0), np.zeros((1, 0))), (0, 1, 2, 3), shots=shots)
+    found = [estimate.value for estimate in executable.collect(executable.submit(request, Context())).estimates]
+    for value, exact in zip(found, ([[1, 0, 0, 0]], [1], [1], [-1]), strict=True):
+        np.testing.assert_allclose(value, exact, atol=1e-12)
+
+
+@named()
 def test_a_plan_is_text(backend: Backend) -> None:
     shots = None if backend.capabilities.exact else SHOTS
     assert lowered(backend, TWO_SEGMENTS, shots).plan().endswith("\n")
