@@ -9,6 +9,7 @@ DEMO := runs/demo
 PEERS := .venv-peers
 PEERS_READY := $(PEERS)/.installed
 BENCH ?=
+JOBS ?= 2
 
 MAKEFLAGS += --no-print-directory
 .PHONY: demo test check faults killed golden bench bench-peers clean
@@ -27,7 +28,7 @@ demo: $(READY)
 	$(BIN)/qsanc predict $(DEMO) "patient chef bakes spicy bread" "quick student tests portable script"
 
 test: $(READY)
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n $(JOBS)
 
 check: $(READY)
 	@$(BIN)/ruff check --quiet .
