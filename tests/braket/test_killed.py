@@ -140,7 +140,7 @@ def moments(count: int, seed: str, tasks: int) -> list[Moment]:
     """Spread over the `tasks` calls that a run makes, in order; most of them around a submit."""
     draw = random.Random(seed)
     places = sorted(1 + k * tasks // count + draw.randrange(max(1, tasks // count)) for k in range(count))
-    kinds = [draw.choice(("asked", "asked", "later", "later", "early")) for _ in places]
+    kinds = [("asked", "later", "asked", "later", "early")[k % 5] for k in range(count)]
     spans = {"asked": 0.0, "later": 0.6, "early": 3.0}
     return [Moment(kind, task, draw.random() * spans[kind]) for kind, task in zip(kinds, places, strict=True)]
 
