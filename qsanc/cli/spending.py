@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 
@@ -22,7 +23,8 @@ def named(backend: str, *, native: bool) -> str:
 
 
 def allowed(backend: Backend, max_cost: float | None, folder: Path | None, *, give: str) -> float | None:
-    """What may be spent on a backend, in US dollars: `max_cost`, or None once a person at the terminal has agreed.
+    """What may be spent on a backend, in US dollars: `max_cost`, or infinity once a person at the terminal has agreed;
+    None for a backend that costs nothing.
 
     `give` is the option that names the folder in which tasks are kept. Raises click.UsageError where a billed backend
     has no such folder, or nobody has said that it may cost something, and for a cost that nothing can have.
@@ -42,4 +44,5 @@ def allowed(backend: Backend, max_cost: float | None, folder: Path | None, *, gi
             abort=True,
             err=True,
         )
+        return math.inf
     return max_cost

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +21,7 @@ from qsanc.fast import Mode
 from qsanc.train.progress import Interrupted
 from qsanc.train.run_folder import RunFolder
 from qsanc.train.run_info import DataSource, report_json
-from qsanc.train.saving import describe
+from qsanc.train.saving import describe, versions
 from qsanc.train.session import Outcome, carry_out
 from qsanc.train.tables import read_table
 from qsanc.train.task import Choices, Grad, PartName, Tables, Task, assemble
@@ -146,7 +148,7 @@ def command(
             settings=(
                 ("independent_shots", independent_shots),
                 ("controls", not no_controls),
-                *((("max_cost", max_cost),) if max_cost is not None else ()),
+                *((("max_cost", max_cost),) if max_cost is not None and max_cost < math.inf else ()),
             ),
             data=sources,
             parts=tuple((name, records.count) for name, records in task.parts.items()),
@@ -170,10 +172,12 @@ def resumed(
     settings = dict(info.settings)
     chosen = registry.load(info.backend)
     before = settings.get("max_cost")
-    if max_cost is None and isinstance(before, float):
-        max_cost = before
+    if max_cost is None and isinstance(before, float | int) and 0 < before < math.inf:
+        max_cost = float(before)
     max_cost = spending.allowed(chosen, max_cost, folder, give="RUN")
-    if max_cost != before and max_cost is not None:
+    if chosen.capabilities.billed:
+        _tell_of_versions(info.versions)
+    if max_cost != before and max_cost is not None and max_cost < math.inf:
         with run.held():
             run.note(replace(run.info, settings=tuple({**dict(run.info.settings), "max_cost": max_cost}.items())))
     known = {source.part: Path(source.file) for source in info.data}
@@ -229,6 +233,18 @@ def _carry_out(
     _show(task, outcome, run, as_json)
     _tell_of_change(task)
     return 0
+
+
+def _tell_of_versions(before: Iterable[tuple[str, str]]) -> None:
+    """On stderr, where a run that is billed goes on with other versions: their last digits may differ."""
+    now = dict(versions())
+    changed = [f"{name} {old}, now {now[name]}" for name, old in before if name in now and now[name] != old]
+    if changed:
+        click.echo(
+            f"the run was begun with {', '.join(changed)}: where numbers differ in their last digits, the tasks of the "
+            "step that was under way are other tasks, and paid",
+            err=True,
+        )
 
 
 def _tell_of_change(task: Task) -> None:

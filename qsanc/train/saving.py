@@ -70,10 +70,7 @@ def describe(
         "\n".join(executable.plan() for executable in compiled.executables.values()),
         settings,
         (
-            ("qsanc", version("qsanc")),
-            ("python", platform.python_version()),
-            ("numpy", version("numpy")),
-            ("platform", platform.platform()),
+            *versions(),
             *(() if compiled.tier.mode == "off" else compilers()),
         ),
         data,
@@ -81,6 +78,16 @@ def describe(
         jit=Jit(compiled.tier.mode),
     )
     return info, texts
+
+
+def versions() -> tuple[tuple[str, str], ...]:
+    """What computes here, and where."""
+    return (
+        ("qsanc", version("qsanc")),
+        ("python", platform.python_version()),
+        ("numpy", version("numpy")),
+        ("platform", platform.platform()),
+    )
 
 
 def compilers() -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,7 @@ from qsanc.driver import compile_entry
 from qsanc.source import Source
 from qsanc.target import Backend, BackendFailure, Context
 from qsanc.train.controls import control, majority
-from qsanc.train.loop import fit
+from qsanc.train.loop import Saving, fit
 from qsanc.train.progress import EpochRecord, History, Interrupted, Observer, Progress, Report
 from qsanc.train.run_folder import RunFolder
 from qsanc.train.saving import results_of
@@ -41,8 +41,8 @@ def carry_out(
 ) -> Outcome:
     """Train, from where the run was stopped if it was; then train the controls, and finish the run.
 
-    `run.json` says from which step on native code ran. `budget_usd` and `again` are for a backend that is billed, see
-    `Context`.
+    Of what is billed every step is kept at once. `run.json` says from which step on native code ran. `budget_usd` and
+    `again` are for a backend that is billed, see `Context`.
 
     Raises what `fit` raises, after noting in the run how it ended, and QsanError (QS939) for a run that another process
     is writing.
@@ -77,6 +77,7 @@ def _carried_out(
             context=context,
             keeper=keeper,
             observer=observer,
+            saving=Saving(0.0, 0.0) if backend.capabilities.billed else None,
         )
         baselines = baselines_of(task, backend) if controls else ()
     except (Interrupted, KeyboardInterrupt):

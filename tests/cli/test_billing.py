@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from malformed import CLASSIFIER, NUMBERS
 from qsanc import registry
 from qsanc.cli import main
 from qsanc.target import Capabilities, Context, Handle, Request
+from qsanc.train.progress import Progress
 
 CIRCUIT = "qsan 1.0\ncircuit c(x: angle) on q: qubit -> real { rx(x) q; return expval(Z(q)); }\n"
 
@@ -79,7 +81,7 @@ def test_a_person_at_the_terminal_is_asked(
     assert asked == []
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: "y")
     assert main(command) == 0
-    assert [(context.budget_usd, context.run_folder) for context, _ in asked] == [(None, Path("f"))]
+    assert [(context.budget_usd, context.run_folder) for context, _ in asked] == [(math.inf, Path("f"))]
 
 
 def test_folder_limit_and_leave_reach_every_execution(
@@ -88,7 +90,9 @@ def test_folder_limit_and_leave_reach_every_execution(
     assert main([*TRAIN, "--out", "run", "--max-cost", "2.5", "--again", "--no-controls"]) == 0
     assert asked
     assert {(c.run_folder, c.budget_usd, c.again) for c, _ in asked} == {(Path("run"), 2.5, True)}
-    assert json.loads(Path("run/run.json").read_text())["settings"]["max_cost"] == 2.5
+    kept = json.loads(Path("run/run.json").read_text())
+    assert kept["settings"]["max_cost"] == 2.5
+    assert kept["jit"]["mode"] == "off", "native code may differ in last bits, and so ask for circuits not yet paid"
     for command in ("eval", "predict"):
         asked.clear()
         arguments = [command, "run", "--data", "d.tsv", "--shots", "30", "--seed", "4"]
@@ -151,3 +155,42 @@ def test_a_resumed_run_keeps_its_limit_or_takes_a_new_one(
 def test_the_fake_is_billed(asked: list[object]) -> None:
     offered: Capabilities = registry.load("fake").capabilities
     assert offered.billed
+
+
+def test_every_step_of_what_is_billed_is_kept_at_once(
+    asked: list[tuple[Context, Request]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that dies loses at most the step under way, whose tasks have the names they had."""
+    from qsanc.train.run_folder import RunFolder
+
+    kept: list[int] = []
+    keep = RunFolder.keep
+
+    def watched(self: RunFolder, progress: Progress) -> None:
+        kept.append(progress.total)
+        keep(self, progress)
+
+    monkeypatch.setattr(RunFolder, "keep", watched)
+    assert main([*TRAIN, "--batch", "2", "--out", "run", "--max-cost", "2", "--no-controls"]) == 0
+    assert sorted(set(kept)) == list(range(1, max(kept) + 1))
+
+
+def test_a_run_that_goes_on_with_another_version_says_what_that_may_cost(
+    asked: list[tuple[Context, Request]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    import fake
+
+    from qsanc.target import BackendFailure
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            fake.FakeExecutable, "submit", lambda *_: (_ for _ in ()).throw(BackendFailure("offline", retryable=True))
+        )
+        assert main([*TRAIN, "--out", "run", "--max-cost", "2", "--no-controls"]) == 1
+    path = Path("run/run.json")
+    info = json.loads(path.read_text())
+    info["versions"]["numpy"] = "1.0.0"
+    path.write_text(json.dumps(info))
+    code, message = said(["train", "--resume", "run"], capsys)
+    assert code == 0
+    assert "begun with numpy 1.0.0" in message

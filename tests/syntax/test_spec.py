@@ -40,6 +40,8 @@ class Block(NamedTuple):
 
 def blocks(place: str, text: str) -> Iterator[Block]:
     for match in re.finditer(r"^```(.*?)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        if match.group(1) == "openqasm":
+            continue
         rules = re.findall(r"^\*\*(R[0-9.]+)\*\*", text[: match.start()], re.MULTILINE)
         tag, body = match.group(1).removeprefix("qsan "), match.group(2)
         if place == "SPEC" and not re.search(r"^qsan \d", body, re.MULTILINE):
