@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -208,7 +208,7 @@ class TrainingMachine(RuleBasedStateMachine):
         task = replace(self.task, objective=Watched(self.task.objective, events))
         saving = Saving(0, 0) if often else Saving(1000, 1000)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(session, "fit", partial(fit, saving=saving))
+            patch.setattr(session, "fit", lambda *given, **named: fit(*given, **{**named, "saving": saving}))
             return carry_out(task, BACKEND, run=RunFolder.open(self.path), observer=events, controls=False).history
 
     @property
