@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -28,7 +29,7 @@ from qsanc.target import BackendFailure, Context
 from qsanc_braket.cloud.desk import Desk, Manner, Part, Sent
 from qsanc_braket.cloud.executable import parts
 from qsanc_braket.cloud.journal import Journal
-from qsanc_braket.cloud.session import TAG, Busy, Missing
+from qsanc_braket.cloud.session import TAG, Busy, Missing, Refused
 from qsanc_braket.devices.model import Device, Price, ProgramSets
 from qsanc_braket.devices.table import find
 from qsanc_braket.text import Program
@@ -44,11 +45,13 @@ class Died(BaseException):
 
 @dataclass
 class Fault:
-    """The process dies at the `dies`-th moment from now; the next `busy` calls are unanswered, `late`: though done."""
+    """The process dies at the `dies`-th moment from now; the next `busy` calls are unanswered, `late`: though done; the
+    next `refused` calls that create a task are refused, and do nothing."""
 
     dies: int | None = None
     busy: int = 0
     late: bool = False
+    refused: int = 0
 
     def moment(self) -> None:
         if self.dies is not None:
@@ -89,13 +92,16 @@ class Unkind:
 
     bucket = "amazon-braket-b"
 
-    def _call(self, do: Callable[[], Any]) -> Any:
+    def _call(self, do: Callable[[], Any], *, create: bool = False) -> Any:
         self.fault.moment()
         if self.fault.busy:
             self.fault.busy -= 1
             if self.fault.late:
                 do()
             raise Busy("not now")
+        if create and self.fault.refused:
+            self.fault.refused -= 1
+            raise Refused("never")
         done = do()
         self.fault.moment()
         return done
@@ -115,7 +121,7 @@ class Unkind:
                 self.tokens[token] = made
             return self.tokens[token].arn
 
-        found: str = self._call(do)
+        found: str = self._call(do, create=True)
         return found
 
     def _of(self, arn: str) -> There:
@@ -199,11 +205,11 @@ class Spending(RuleBasedStateMachine):
         self.handles.clear()
 
     def die(self) -> None:
-        self.fault.dies, self.fault.busy = None, 0
+        self.fault.dies, self.fault.busy, self.fault.refused = None, 0, 0
         self.service.tokens.clear()
         self.start()
 
-    def parts(self, step: int, circuits: int, *, again: bool, limit: float | None) -> tuple[Part, ...]:
+    def parts(self, step: int, circuits: int, *, again: bool, limit: float) -> tuple[Part, ...]:
         sent = [Sent(Program(f"circuit {step} {k}", (0,), (0,))) for k in range(circuits)]
         return parts(sent, SHOTS, device(), Context(step=step, run_folder=self.folder, budget_usd=limit, again=again))
 
@@ -262,6 +268,10 @@ class Spending(RuleBasedStateMachine):
     def is_busy(self, calls: int, late: bool) -> None:
         self.fault.busy, self.fault.late = calls, late
 
+    @rule(calls=st.integers(1, 3))
+    def is_refused(self, calls: int) -> None:
+        self.fault.refused = calls
+
     @rule(fate=st.tuples(st.sampled_from(["COMPLETED", "FAILED", "CANCELLED"]), st.integers(0, 3)))
     def fails(self, fate: tuple[str, int]) -> None:
         self.service.fates.append(fate)
@@ -296,7 +306,7 @@ class Spending(RuleBasedStateMachine):
         self.service.fates.clear()
         before = len(self.service.tasks)
         for step, circuits in sorted(self.asked):
-            mine = self.parts(step, circuits, again=False, limit=None)
+            mine = self.parts(step, circuits, again=False, limit=inf)
             try:
                 self.desk.submit(mine)
                 self.desk.collect(mine)

@@ -46,7 +46,9 @@ from qsanc_braket.devices.sheet import device_of
 from qsanc_braket.devices.table import find
 from qsanc_numpy.backend import NumpyBackend
 
-QUICK = Manner(patience_s=10.0, first_s=0.005, longest_s=0.05, created_a_second=1e4, polled_a_second=1e4)
+QUICK = Manner(
+    patience_s=10.0, first_s=0.005, longest_s=0.05, created_a_second=1e4, polled_a_second=1e4, settled_s=0.01
+)
 IMPATIENT = replace(QUICK, patience_s=0.3)
 Z0, ZZ, X1 = Pauli(((0, "Z"),)), Pauli(((0, "Z"), (1, "Z"))), Pauli(((1, "X"),))
 MODULE = CircuitModule(
@@ -444,6 +446,69 @@ def test_what_the_service_refuses_costs_nothing(service: Service, tmp_path: Path
         run(tmp_path)
     assert (Journal.read(tmp_path).spent, Journal.read(tmp_path).reserved) == (0.0, 0.0)
     assert service.tasks == []
+    assert "SearchQuantumTasks" not in service.calls, "the first call was answered, and clearly"
+
+
+def refused_after(call: int, code: str, service: Service, device: Device | None = None) -> CloudBackend:
+    """A backend whose service refuses all creations after that many."""
+    device = device or qpu()
+
+    class Turning:
+        calls = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(session(device.arn), name)
+
+        def create(self, fields: Any) -> str:
+            self.calls += 1
+            if self.calls > call:
+                service.faults.refuse = {"CreateQuantumTask": code}
+            return session(device.arn).create(fields)
+
+    turning = Turning()
+    return backend(device, connect=lambda: turning)
+
+
+@pytest.mark.parametrize("calls", [1, 3])
+@pytest.mark.parametrize("code", ["ValidationException", "DeviceRetiredException", "ConflictException", "Novel"])
+def test_a_refusal_after_a_call_without_an_answer_does_not_mean_that_there_is_no_task(
+    service: Service, tmp_path: Path, code: str, calls: int
+) -> None:
+    """The first call created it; a later one is refused. It is searched for, found, and paid for once."""
+    service.faults.drop_after = {"CreateQuantumTask": calls}
+    executable = refused_after(calls, code, service).lower(MODULE)
+    executable.collect(executable.submit(request(), Context(run_folder=tmp_path, budget_usd=2.0)))
+    assert len(service.tasks) == 1
+    agree(tmp_path, service)
+    service.faults.clear()
+    run(tmp_path, again=True, budget_usd=2.0)
+    assert len(service.tasks) == 1
+
+
+def test_a_refusal_is_one_where_the_search_finds_nothing(service: Service, tmp_path: Path) -> None:
+    service.faults.drop_before = {"CreateQuantumTask": 1}
+    executable = refused_after(1, "ValidationException", service).lower(MODULE)
+    with pytest.raises(BackendFailure, match="not taken"):
+        executable.collect(executable.submit(request(), Context(run_folder=tmp_path, budget_usd=2.0)))
+    assert service.calls["SearchQuantumTasks"] == 1
+    assert (Journal.read(tmp_path).spent, Journal.read(tmp_path).reserved) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("code", ["ConflictException", "Novel"])
+def test_a_refusal_of_unknown_kind_keeps_the_reservation(service: Service, tmp_path: Path, code: str) -> None:
+    service.faults.refuse = {"CreateQuantumTask": code}
+    with pytest.raises(BackendFailure, match=code) as caught:
+        run(tmp_path)
+    assert caught.value.retryable
+    assert "--cancel" in str(caught.value)
+    (task,) = Journal.read(tmp_path).entries()
+    assert (task.state, task.billed_usd) == ("INTENDED", pytest.approx(1.5))
+    with pytest.raises(QsanError, match="QS802"):
+        run(tmp_path, step=1, budget_usd=2.5)
+    service.faults.clear()
+    run(tmp_path)
+    assert len(service.tasks) == 1
+    agree(tmp_path, service)
 
 
 def test_an_interruption_leaves_the_tasks_and_says_so(service: Service, tmp_path: Path) -> None:

@@ -6,8 +6,10 @@
     4. What it gave is on the disk before it is called finished.
 
 A process that dies leaves at most intents without an ARN. Those are looked for at the service by their tag; what is not
-found is submitted with the same token, for which the service never makes a second task. What failed is submitted anew
-only where that was asked for, under the next attempt, and of a set only the executables that failed.
+found is submitted with the same token, for which the service never makes a second task. A task counts as refused, and
+costs nothing, only where no call under its token was left without a clear answer, or a later search did not find it.
+What failed is submitted anew only where that was asked for, under the next attempt, and of a set only the executables
+that failed.
 """
 
 from __future__ import annotations
@@ -23,11 +25,12 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
+from qsanc.diagnostics import QsanError
 from qsanc.target import BackendFailure, Context
 from qsanc_braket.cloud import errors, results
 from qsanc_braket.cloud.journal import Journal, Task, finished, now
 from qsanc_braket.cloud.results import Given, Outcome, Unreadable
-from qsanc_braket.cloud.session import TAG, Busy, Missing, Refused, Session
+from qsanc_braket.cloud.session import TAG, Busy, Missing, Refused, Session, Unclear
 from qsanc_braket.cloud.states import FAILED
 from qsanc_braket.devices.model import Device
 from qsanc_braket.text import Program
@@ -40,13 +43,15 @@ PROGRAM, PROGRAM_SET = "braket.ir.openqasm.program", "braket.ir.openqasm.program
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How the service is asked: `patience_s` until it is given up, waits from `first_s` to `longest_s` that double, so
-    many tasks created and looked at in a second (its quotas are 20 and 100)."""
+    many tasks created and looked at in a second (its quotas are 20 and 100). A task that was created `settled_s` ago
+    is in the list of tasks."""
 
     patience_s: float = 900.0
     first_s: float = 0.25
     longest_s: float = 15.0
     created_a_second: float = 20.0
     polled_a_second: float = 50.0
+    settled_s: float = 3.0
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
@@ -126,6 +131,7 @@ class Desk:
         self._journal = Journal(folder)
         self._before: frozenset[str] | None = None
         self._unsure: set[str] = set()
+        self._unclear: dict[str, float] = {}
         self._queue: dict[str, _Order] = {}
         self._flying: dict[str, _Order] = {}
         self._next_create = self._next_poll = 0.0
@@ -182,17 +188,23 @@ class Desk:
         with self._lock:
             try:
                 self._open()
-                self._find()
-                for token in tokens:
-                    task = self._journal.get(token)
-                    if task is None or finished(task):
-                        continue
+                self._search_settled()
+                untold = None
+                open_now = [t for token in tokens if (t := self._journal.get(token)) is not None and not finished(t)]
+                for task in open_now:
                     if task.arn is None:
-                        self._journal.state(token, "CANCELLED", cost_usd=0.0, message="taken back before it was sent")
-                        continue
-                    self._take_back(task.arn)
-                    self._look(task, None)
-                return tuple(task for token in tokens if (task := self._journal.get(token)) is not None)
+                        message = "taken back before it was sent"
+                        self._journal.state(task.token, "CANCELLED", cost_usd=0.0, message=message)
+                for task in open_now:
+                    if task.arn is not None:
+                        self._take_back(task.arn)
+                        try:
+                            self._look(task, None)
+                        except BackendFailure as reason:
+                            untold = untold or reason
+                if untold is not None:
+                    raise untold
+                return tuple(t for token in tokens if (t := self._journal.get(token)) is not None)
             finally:
                 self._close()
 
@@ -206,6 +218,7 @@ class Desk:
             self._queue.clear()
             self._flying.clear()
             self._unsure = {t.token for t in entries if t.arn is None and t.state == "INTENDED" and self._ours(t)}
+            self._unclear |= dict.fromkeys(self._unsure, self._manner.clock())
             if self._before is None:
                 self._before = frozenset(task.token for task in entries if task.state in FAILED)
 
@@ -344,8 +357,7 @@ class Desk:
                 break
             self._next_create = self._paced(self._next_create, self._manner.created_a_second)
             try:
-                create = self._creation(task, order)
-                arn = self._patiently("create a task", create) if patient else create()
+                arn = self._taken(task, order, patient=patient)
             except Busy:
                 return moved
             except (Refused, Missing) as reason:
@@ -356,6 +368,46 @@ class Desk:
             self._flying[token] = self._queue.pop(token)
             moved = True
         return moved
+
+    def _taken(self, task: Task, order: _Order, *, patient: bool) -> str:
+        """The ARN of a task, which is created. Raises `Refused` and `Missing` only where there is none, now or later;
+        `Busy` where not patient; BackendFailure where nobody can tell."""
+        create, token = self._creation(task, order), task.token
+
+        def tried() -> str:
+            try:
+                return create()
+            except BaseException as trouble:
+                if isinstance(trouble, Unclear) or not isinstance(trouble, Refused | Missing | QsanError):
+                    self._unclear[token] = self._manner.clock()
+                raise
+
+        try:
+            return self._patiently("create a task", tried) if patient else tried()
+        except (Refused, Missing) as reason:
+            if token not in self._unclear:
+                raise
+            if not patient:
+                raise Busy(str(reason)) from None
+            self._unsure.add(token)
+            self._search_settled()
+            known = self._journal.get(token)
+            if known is not None and known.arn is not None:
+                return known.arn
+            if isinstance(reason, Unclear):
+                self._unclear[token] = self._manner.clock()
+                raise errors.unclear(self._folder, str(reason)) from None
+            raise
+
+    def _search_settled(self) -> None:
+        """Look for tasks that are perhaps there, as late as they would be found; what is not found is not there."""
+        last = max((self._unclear[token] for token in self._unsure if token in self._unclear), default=None)
+        if last is not None and (due := last + self._manner.settled_s) > (at := self._manner.clock()):
+            self._manner.sleep(due - at)
+        sought = set(self._unsure)
+        self._find()
+        for token in sought:
+            self._unclear.pop(token, None)
 
     def _creation(self, task: Task, order: _Order) -> Callable[[], str]:
         fields = {
@@ -378,7 +430,11 @@ class Desk:
             def search() -> list[tuple[str, str]]:
                 return list(self._session.search(self._device.arn, since))
 
-            for token, arn in self._patiently("list its tasks", search) if patient else search():
+            try:
+                found = self._patiently("list its tasks", search) if patient else search()
+            except (Refused, Missing) as reason:
+                raise errors.not_listed(self._folder, str(reason)) from None
+            for token, arn in found:
                 task = self._journal.get(token)
                 if token in self._unsure and task is not None and task.arn is None:
                     self._journal.created(token, arn)
@@ -483,7 +539,7 @@ class Desk:
     def _take_back(self, arn: str) -> None:
         try:
             self._patiently("cancel a task", lambda: self._session.cancel(arn))
-        except Refused:
+        except (Refused, Missing):
             return  # it was finished in the meantime, as the next look will show
 
     def _paced(self, due: float, rate: float) -> float:

@@ -94,3 +94,19 @@ def undelivered(folder: Path, name: str, state: str, reason: str) -> BackendFail
 
 def unreadable_result(name: str, reason: str) -> BackendFailure:
     return BackendFailure(f"the result of the task {name} cannot be read: {reason}", retryable=False)
+
+
+def unclear(folder: Path, reason: str) -> BackendFailure:
+    return BackendFailure(
+        f"the service did not create a task, and this does not say whether it will: {reason}. What the task may cost "
+        f"stays put aside: {onward(folder)}, and `qsanc tasks {folder} --cancel` gives it up",
+        retryable=True,
+    )
+
+
+def not_listed(folder: Path, reason: str) -> BackendFailure:
+    return BackendFailure(
+        f"the service does not list its tasks: {reason}. Without that nobody can tell which of them exist, so that "
+        f"none is submitted: {onward(folder)}",
+        retryable=True,
+    )

@@ -1,12 +1,13 @@
 """The SDK's session, as far as it is needed: tasks are created with a token of ours, by one call at a time.
 
 `AwsDevice.run` is never used: it draws a token of its own for each call, so that a call that is tried again is a second
-task. What the service answers is sorted into three kinds of trouble; nothing is tried again here.
+task. What the service answers is sorted into kinds of trouble; nothing is tried again here.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -23,11 +24,16 @@ _SKEW = timedelta(hours=1)
 
 
 class Busy(Exception):
-    """The service did not answer, or said that it will do so later: throttled, offline, out of places, broken off."""
+    """The service did not answer, or said that it will do so later: throttled, offline, out of places, broken off, or
+    something before it answered in its place. What was asked may have been done."""
 
 
 class Refused(Exception):
-    """The service will not do this, however often it is asked. Nothing was done."""
+    """The service will not do this, however often it is asked. Nothing was done by this call."""
+
+
+class Unclear(Refused):
+    """It is refused for a reason that is not known here: nobody can say that nothing was done."""
 
 
 class Missing(Exception):
@@ -81,7 +87,10 @@ class BraketSession:
             chosen = boto3.Session(region_name=region) if region else None
             return AwsSession(boto_session=chosen, config=config, default_bucket=bucket)
 
-        self._aws = _sorted("to open a session", made)
+        try:
+            self._aws = _sorted("to open a session", made)
+        except (Refused, Missing) as reason:
+            raise errors.no_credentials(str(reason)) from None
         if self._aws.boto_session.get_credentials() is None:
             raise errors.no_credentials("there are no AWS credentials")
         self._s3: Any = None
@@ -99,10 +108,12 @@ class BraketSession:
         return str(_sorted("to create a task (CreateQuantumTask)", lambda: self._aws.create_quantum_task(**fields)))
 
     def task(self, arn: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = _sorted(
-            "to look at a task (GetQuantumTask)", lambda: self._aws.braket_client.get_quantum_task(quantumTaskArn=arn)
-        )
-        return found
+        def asked() -> Mapping[str, Any]:
+            found: Mapping[str, Any] = self._aws.braket_client.get_quantum_task(quantumTaskArn=arn)
+            _ = found["status"]
+            return found
+
+        return _sorted("to look at a task (GetQuantumTask)", asked)
 
     def cancel(self, arn: str) -> None:
         _sorted("to cancel a task (CancelQuantumTask)", lambda: self._aws.cancel_quantum_task(arn))
@@ -117,26 +128,33 @@ class BraketSession:
             ],
             "maxResults": 100,
         }
+
+        def asked() -> tuple[list[tuple[str, str]], str | None]:
+            page = self._aws.braket_client.search_quantum_tasks(**wanted)
+            ours = [
+                (token, t["quantumTaskArn"]) for t in page["quantumTasks"] if (token := (t.get("tags") or {}).get(TAG))
+            ]
+            return ours, page.get("nextToken")
+
         while True:
-            page = _sorted(
-                "to look for tasks (SearchQuantumTasks)", lambda: self._aws.braket_client.search_quantum_tasks(**wanted)
-            )
-            for task in page["quantumTasks"]:
-                if token := (task.get("tags") or {}).get(TAG):
-                    yield token, task["quantumTaskArn"]
-            if not page.get("nextToken"):
+            found, onward = _sorted("to look for tasks (SearchQuantumTasks)", asked)
+            yield from found
+            if not onward:
                 return
-            wanted["nextToken"] = page["nextToken"]
+            wanted["nextToken"] = onward
 
     def sheet(self, device: str) -> Mapping[str, Any]:
-        answer = _sorted("to look at a device (GetDevice)", lambda: self._aws.get_device(device))
-        sheet = answer["deviceCapabilities"]
-        return {
-            "arn": answer["deviceArn"],
-            "name": answer["deviceName"],
-            "status": str(answer["deviceStatus"]).lower(),
-            "capabilities": json.loads(sheet) if isinstance(sheet, str) else sheet,
-        }
+        def asked() -> Mapping[str, Any]:
+            answer = self._aws.get_device(device)
+            sheet = answer["deviceCapabilities"]
+            return {
+                "arn": answer["deviceArn"],
+                "name": answer["deviceName"],
+                "status": str(answer["deviceStatus"]).lower(),
+                "capabilities": json.loads(sheet) if isinstance(sheet, str) else sheet,
+            }
+
+        return _sorted("to look at a device (GetDevice)", asked)
 
     def file(self, bucket: str, key: str) -> bytes:
         def read() -> bytes:
@@ -169,51 +187,83 @@ _DENIED = frozenset(
     {
         "AccessDenied",
         "AccessDeniedException",
+        "AuthFailure",
         "ExpiredToken",
         "ExpiredTokenException",
+        "IncompleteSignature",
         "InvalidAccessKeyId",
-        "InvalidSignatureException",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
         "InvalidClientTokenId",
-        "AuthFailure",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "OptInRequired",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "SubscriptionRequiredException",
+        "UnrecognizedClientException",
     }
 )
-_MISSING = frozenset({"ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "404"})
+_MISSING = frozenset({"ResourceNotFoundException", "NoSuchKey", "NoSuchBucket"})
+_REFUSED = frozenset({"ValidationException", "DeviceRetiredException"})
+"""By these codes, of those in the service's model, a task was not created. A conflict is none of them: it says that the
+token is known already."""
+_NAMED = re.compile(r"[A-Za-z][\w.]*")
+"""The code of an error that AWS told; where something else answered, botocore gives the HTTP status, or nothing."""
 
 
 def _sorted(what: str, call: Callable[[], T]) -> T:
-    """What `call` gives. Raises `Busy`, `Refused`, `Missing` and QsanError (QS803) for what botocore raises."""
+    """What `call` gives. Raises `Busy`, `Refused`, `Missing` and QsanError (QS803) for what botocore raises, and `Busy`
+    for an answer that is not the service's: without the fields that it has to have, or in another language."""
     from botocore import exceptions
+    from botocore.parsers import ResponseParserError
     from urllib3.exceptions import HTTPError
 
     try:
         return call()
     except exceptions.ClientError as failure:
-        code = str(failure.response.get("Error", {}).get("Code", ""))
-        status = int(failure.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        reason = str(failure.response.get("Error", {}).get("Message") or failure)
-        first = failure.response.get("programSetValidationFailures") or []
-        detail = "; ".join(str(each) for each in first[:1])
-        told = f"{code}: {reason}{f' ({detail})' if detail else ''}"
-        if code in _DENIED:
-            raise errors.not_allowed(what, told) from None
-        if code in _BUSY or status >= 500:
-            raise Busy(told) from None
-        if code in _MISSING:
-            raise Missing(told) from None
-        raise Refused(told) from None
-    except (exceptions.NoCredentialsError, exceptions.CredentialRetrievalError, exceptions.NoRegionError) as failure:
-        raise errors.no_credentials(str(failure)) from None
-    except exceptions.ProfileNotFound as failure:
-        raise errors.no_credentials(str(failure)) from None
-    except exceptions.PartialCredentialsError as failure:
-        raise errors.no_credentials(str(failure)) from None
-    except (exceptions.HTTPClientError, exceptions.IncompleteReadError, HTTPError, ConnectionError) as failure:
-        raise Busy(f"the connection broke off ({type(failure).__name__})") from None
+        raise _told(what, failure.response) from None
+    except (
+        exceptions.HTTPClientError,
+        exceptions.ConnectionError,
+        exceptions.IncompleteReadError,
+        HTTPError,
+        ConnectionError,
+        TimeoutError,
+    ) as failure:
+        raise Busy(f"the connection failed ({type(failure).__name__})") from None
+    except (
+        ResponseParserError,
+        json.JSONDecodeError,
+        UnicodeDecodeError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ) as failure:
+        raise Busy(f"what answered is not the service: its answer cannot be read ({type(failure).__name__})") from None
     except exceptions.ParamValidationError as failure:
         raise Refused(str(failure)) from None
+    except exceptions.BotoCoreError as failure:
+        raise errors.no_credentials(str(failure)) from None
     except ValueError as failure:
         if isinstance(failure, QsanError):
             raise
-        raise Refused(str(failure)) from None
+        raise Unclear(str(failure)) from None
+
+
+def _told(what: str, answer: Mapping[str, Any]) -> Exception:
+    """What an error of the service means."""
+    code = str(answer.get("Error", {}).get("Code", ""))
+    status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if not _NAMED.fullmatch(code):
+        return Busy(f"what answered is not the service (HTTP status {status})")
+    first = answer.get("programSetValidationFailures") or []
+    detail = "; ".join(str(each) for each in first[:1])
+    told = f"{code}: {answer['Error'].get('Message') or 'no reason given'}{f' ({detail})' if detail else ''}"
+    if code in _DENIED:
+        return errors.not_allowed(what, told)
+    if code in _BUSY or status >= 500:
+        return Busy(told)
+    if code in _MISSING:
+        return Missing(told)
+    return (Refused if code in _REFUSED else Unclear)(told)
