@@ -254,6 +254,31 @@ def test_a_token_names_one_task(service: Service, create: Callable[..., str]) ->
     assert [task.token for task in service.tasks] == ["a", "b"]
 
 
+@pytest.mark.parametrize(("variable", "value"), [("AWS_REGION", "us-west-2"), ("AWS_ACCESS_KEY_ID", "AKIDOTHER")])
+def test_tasks_are_known_to_one_account_in_one_region(
+    service: Service, create: Callable[..., str], monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """Elsewhere the same token makes another task, and nobody finds, sees or cancels the first."""
+    device = "arn:aws:braket:::device/quantum-simulator/amazon/sv1"
+    first = create(one(BELL), device=device)
+    monkeypatch.setenv(variable, value)
+    if variable == "AWS_REGION":
+        monkeypatch.setenv("AWS_DEFAULT_REGION", value)
+    elsewhere = AwsSession(default_bucket="bucket")
+    client = elsewhere.braket_client
+    filters = [{"name": "deviceArn", "operator": "EQUAL", "values": [device]}]
+    assert client.search_quantum_tasks(filters=filters)["quantumTasks"] == []
+    for call in (client.get_quantum_task, elsewhere.braket_client.cancel_quantum_task):
+        with pytest.raises(ClientError) as problem:
+            call(quantumTaskArn=first, **({} if call == client.get_quantum_task else {"clientToken": "c"}))
+        assert code_of(problem) == "ResourceNotFoundException"
+    about = {"deviceArn": device, "shots": 100, "outputS3Bucket": "bucket", "outputS3KeyPrefix": "tasks"}
+    second = elsewhere.create_quantum_task(clientToken="token", action=one(BELL), **about)
+    assert second != first
+    assert (second.split(":")[3] != first.split(":")[3]) == (variable == "AWS_REGION")
+    assert (second.split(":")[4] != first.split(":")[4]) == (variable == "AWS_ACCESS_KEY_ID")
+
+
 def test_a_token_names_one_task_among_calls_at_once(service: Service, create: Callable[..., str]) -> None:
     with ThreadPoolExecutor(16) as threads:
         arns = set(threads.map(lambda n: create(one(BELL), token=f"{n % 4}"), range(32)))

@@ -19,13 +19,15 @@ from xml.sax.saxutils import escape
 from standin import sheets
 from standin.faults import Faults
 from standin.store import Store
-from standin.tasks import ACCOUNT, STATUS, Counted, Desk, Problem, stamp
+from standin.tasks import ACCOUNT, STATUS, Counted, Desk, Problem, scope, stamp
 
 SCOPE = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/,]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, ?"
     r"SignedHeaders=(\S+), ?Signature=([0-9a-f]{64})$"
 )
 REGION = "us-east-1"
+KEYS = {"AKIDOTHER": "210987654321"}
+"""Access keys of other accounts than the usual one."""
 OFFERS = "/__offers__/index.csv"
 XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -208,16 +210,17 @@ class _Handler(BaseHTTPRequestHandler):
         signed = SCOPE.match(self.headers.get("Authorization", ""))
         if signed is None or not self.headers.get("X-Amz-Date"):
             return self._failed("AccessDeniedException", {"message": "Missing Authentication Token"})
-        _, day, region, name, signed_headers, _ = signed.groups()
+        key, day, region, name, signed_headers, _ = signed.groups()
+        account = KEYS.get(key, ACCOUNT)
         if day != self.headers["X-Amz-Date"][:8] or "host" not in signed_headers.split(";"):
             return self._failed("AccessDeniedException", {"message": "The signature does not match the request"})
         query = parse_qs(split.query, keep_blank_values=True)
         if name == "s3":
             return self._guarded(*self._s3(service, unquote(split.path), query, body))
         if name in ("sts", "iam"):
-            return self._guarded(*self._identity(parse_qs(body.decode())))
+            return self._guarded(*self._identity(parse_qs(body.decode()), account))
         if name == "braket":
-            return self._guarded(*self._braket(service.desk, split.path, query, body, region))
+            return self._guarded(*self._braket(service.desk, split.path, query, body, region, account))
         return self._failed("ValidationException", {"message": f"the stand-in knows no service {name}"})
 
     def _guarded(self, operation: str, do: Callable[[], Answer]) -> Answer:
@@ -274,7 +277,7 @@ class _Handler(BaseHTTPRequestHandler):
     # -- Braket
 
     def _braket(
-        self, desk: Desk, path: str, query: dict[str, list[str]], body: bytes, region: str
+        self, desk: Desk, path: str, query: dict[str, list[str]], body: bytes, region: str, account: str
     ) -> tuple[str, Callable[[], Answer]]:
         parts = [unquote(part) for part in path.strip("/").split("/")]
         route = (self.command, parts[0], *(["*"] if len(parts) > 1 else []), *parts[2:])
@@ -286,20 +289,26 @@ class _Handler(BaseHTTPRequestHandler):
             except json.JSONDecodeError:
                 raise Problem("ValidationException", "the body is not JSON") from None
 
+        def own() -> str:
+            """A task is known where it was created alone."""
+            if scope(arn) != f"{region}:{account}:":
+                raise Problem("ResourceNotFoundException", f"Quantum task {arn} not found in {region}")
+            return arn
+
         match route:
             case ("GET", "device", "*"):
                 return "GetDevice", lambda: _json(desk.get_device(arn, region))
             case ("POST", "devices"):
                 return "SearchDevices", lambda: _json(desk.search_devices(sent(), region))
             case ("POST", "quantum-task"):
-                return "CreateQuantumTask", lambda: _json(desk.create(sent(), region), 201)
+                return "CreateQuantumTask", lambda: _json(desk.create(sent(), region, account), 201)
             case ("GET", "quantum-task", "*"):
                 attributes = query.get("additionalAttributeNames", [])
-                return "GetQuantumTask", lambda: _json(desk.get(arn, attributes))
+                return "GetQuantumTask", lambda: _json(desk.get(own(), attributes))
             case ("PUT", "quantum-task", "*", "cancel"):
-                return "CancelQuantumTask", lambda: _json(desk.cancel(arn))
+                return "CancelQuantumTask", lambda: _json(desk.cancel(own()))
             case ("POST", "quantum-tasks"):
-                return "SearchQuantumTasks", lambda: _json(desk.search(sent()))
+                return "SearchQuantumTasks", lambda: _json(desk.search(sent(), region, account))
             case ("POST", "job"):
                 return "CreateJob", lambda: _json(self._create_job(sent(), region), 201)
             case ("GET", "job", "*"):
@@ -421,11 +430,11 @@ class _Handler(BaseHTTPRequestHandler):
                 return "ListObjectsV2", listed
         return "Unknown", lambda: failed("NotImplemented", 501)
 
-    def _identity(self, form: dict[str, list[str]]) -> tuple[str, Callable[[], Answer]]:
+    def _identity(self, form: dict[str, list[str]], account: str) -> tuple[str, Callable[[], Answer]]:
         operation = form.get("Action", ["Unknown"])[0]
         known = {
-            "GetCallerIdentity": f"<Arn>arn:aws:iam::{ACCOUNT}:user/standin</Arn><UserId>STANDIN</UserId>"
-            f"<Account>{ACCOUNT}</Account>",
+            "GetCallerIdentity": f"<Arn>arn:aws:iam::{account}:user/standin</Arn><UserId>STANDIN</UserId>"
+            f"<Account>{account}</Account>",
             "ListRoles": "<IsTruncated>false</IsTruncated><Roles><member><Path>/service-role/</Path>"
             f"<Arn>arn:aws:iam::{ACCOUNT}:role/service-role/AmazonBraketJobsExecutionRole</Arn>"
             "<RoleName>AmazonBraketJobsExecutionRole</RoleName><RoleId>AROASTANDIN</RoleId>"

@@ -69,6 +69,11 @@ def bound(text: str, least: int, most: int, what: str) -> str:
     return text
 
 
+def scope(arn: str) -> str:
+    """Where a task is: `REGION:ACCOUNT:`."""
+    return "".join(f"{part}:" for part in arn.split(":")[3:5])
+
+
 class Desk:
     """Tasks on devices. Each answer is what the operation of its name returns."""
 
@@ -86,7 +91,7 @@ class Desk:
         """Knows what the store holds and nothing else."""
         self.calls.clear()
         self._actions.clear()
-        self._by_token = {task["token"]: name for name, task in self.store.records["task"].items()}
+        self._by_token = {scope(t["arn"]) + t["token"]: name for name, t in self.store.records["task"].items()}
 
     # -- devices
 
@@ -135,8 +140,9 @@ class Desk:
     def on(self, sheet: Sheet) -> list[dict[str, Any]]:
         return [t for t in list(self.store.records["task"].values()) if t["device"] == sheet.arn]
 
-    def create(self, body: dict[str, Any], region: str) -> dict[str, Any]:
-        """CreateQuantumTask: the same token and body give the same task, the same token and another body an error."""
+    def create(self, body: dict[str, Any], region: str, account: str) -> dict[str, Any]:
+        """CreateQuantumTask: the same token and body give the same task, the same token and another body an error.
+        Tokens are those of one account in one region: elsewhere nobody knows them."""
         for name in ("clientToken", "deviceArn", "shots", "outputS3Bucket", "outputS3KeyPrefix", "action"):
             if name not in body:
                 raise Problem("ValidationException", f"{name} is missing")
@@ -147,8 +153,8 @@ class Desk:
             raise Problem("ValidationException", "shots must be a natural number")
         digest = sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         with self._creating:
-            if token in self._by_token:
-                name = self._by_token[token]
+            if (known := f"{region}:{account}:{token}") in self._by_token:
+                name = self._by_token[known]
                 task = self.store.records["task"][name]
                 if task["digest"] != digest:
                     raise Problem("ValidationException", "clientToken was used before with other parameters")
@@ -171,16 +177,19 @@ class Desk:
             flying = sum(self.look(t, run=False) not in FINAL for t in self.on(sheet)) if sheet.exact else 0
             if flying >= self.faults.quota:
                 raise Problem("ServiceQuotaExceededException", f"{flying} tasks are in flight on {sheet.name}")
-            return {"quantumTaskArn": self._created(sheet, action, body, token, digest, region)}
+            return {"quantumTaskArn": self._created(sheet, action, body, token, digest, (region, account))}
 
-    def _created(self, sheet: Sheet, action: Action, body: dict[str, Any], token: str, digest: str, region: str) -> str:
-        name = str(uuid.uuid5(uuid.NAMESPACE_URL, token))
+    def _created(
+        self, sheet: Sheet, action: Action, body: dict[str, Any], token: str, digest: str, place: tuple[str, str]
+    ) -> str:
+        where = ":".join(place)
+        name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{where}:{token}"))
         ending = "COMPLETED"
         if self.faults.take("fail"):
             ending = "FAILED"
         elif self.faults.take("cancel"):
             ending = "CANCELLED"
-        arn = f"arn:aws:braket:{region}:{ACCOUNT}:quantum-task/{name}"
+        arn = f"arn:aws:braket:{where}:quantum-task/{name}"
         task = {
             "arn": arn,
             "name": name,
@@ -207,7 +216,7 @@ class Desk:
             "good_shots": None,
         }
         self.store.save("task", name, task)
-        self._by_token[token] = name
+        self._by_token[f"{where}:{token}"] = name
         self._actions[name] = action
         return arn
 
@@ -328,8 +337,8 @@ class Desk:
             self._end(task, "CANCELLED", 0)
         return {"quantumTaskArn": arn, "cancellationStatus": "CANCELLING"}
 
-    def search(self, body: dict[str, Any]) -> dict[str, Any]:
-        """SearchQuantumTasks, the newest first."""
+    def search(self, body: dict[str, Any], region: str, account: str) -> dict[str, Any]:
+        """SearchQuantumTasks, the newest first, of one account in one region."""
         most = body.get("maxResults", 10)
         if not 1 <= most <= 100:
             raise Problem("ValidationException", "maxResults must be 1 to 100")
@@ -337,7 +346,7 @@ class Desk:
         tasks = sorted(self.store.records["task"].values(), key=lambda t: -t["number"])
         found = []
         for task in tasks:
-            if before is not None and task["number"] >= before:
+            if (before is not None and task["number"] >= before) or scope(task["arn"]) != f"{region}:{account}:":
                 continue
             described = self.describe(task, self.look(task, run=False))
             if all(self._passes(described, f) for f in body["filters"]):
