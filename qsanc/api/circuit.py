@@ -25,7 +25,7 @@ from qsanc.ir.layout import Layout
 from qsanc.ir.model import Input
 from qsanc.syntax import ast
 from qsanc.target import Bindings, Context, Floats, Request
-from qsanc.train import errors
+from qsanc.train import errors, seeds
 
 
 def compile(
@@ -110,6 +110,7 @@ class Circuit:
         return self._run((), values, seed)
 
     def _run(self, arguments: tuple[ArrayLike, ...], named: Mapping[str, ArrayLike], seed: int) -> NDArray[np.generic]:
+        seeds.need(seed)
         sizes, arrays = self._bound(arguments, named)
         self._tier.settle()
         compiled = self._for(sizes, {name: array.shape for name, array in arrays.items()})

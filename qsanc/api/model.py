@@ -22,7 +22,7 @@ from qsanc.driver import Compiled, compile_entry
 from qsanc.fast import OFF, Mode, Tier
 from qsanc.ir.program import DataField
 from qsanc.target import Backend, Context, Floats
-from qsanc.train import errors
+from qsanc.train import errors, seeds
 from qsanc.train.data import Coding, Part
 from qsanc.train.encoding import encode
 from qsanc.train.labels import Labels
@@ -97,6 +97,7 @@ def load_run(
     billed keeps its tasks in the folder and makes the run cost no more than `max_cost` US dollars in all; work that it
     failed to do is submitted anew only with `again`.
     """
+    seeds.need(seed)
     run = RunFolder.open(Path(folder))
     run.sources()
     info = run.info

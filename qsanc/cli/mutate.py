@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--examples", type=click.IntRange(min=1), default=20, show_default=True, help="Examples of each property."
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of examples and samples.")
+@click.option("--seed", type=options.SEED, default=0, show_default=True, help="Of examples and samples.")
 @options.backend
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that share the work.")
 @click.option("--min", "least", type=options.Real(0, 1), metavar="SCORE", help="Fail below this score.")

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from qsanc.fast import Mode, Tier
+from qsanc.train import seeds
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -97,10 +98,13 @@ def model_name(function: F) -> F:
     return click.option("--model", "model", metavar="NAME", help="The model, where the file has several.")(function)
 
 
+SEED = click.IntRange(0, seeds.LARGEST)
+SHOTS = click.IntRange(1, 1 << 30)
+"""The most that a backend takes: those in this process as many, devices of Amazon Braket far fewer (QS801)."""
+
+
 def shots(function: F) -> F:
-    return click.option("--shots", type=click.IntRange(min=1), help="Samples a circuit instead of exact values.")(
-        function
-    )
+    return click.option("--shots", type=SHOTS, help="Samples a circuit instead of exact values.")(function)
 
 
 def billing(function: F) -> F:
@@ -118,9 +122,7 @@ def billing(function: F) -> F:
 
 
 def shots_of_run(function: F) -> F:
-    return click.option(
-        "--shots", type=click.IntRange(min=1), help="Samples a circuit; by default as in training."
-    )(function)  # fmt: skip
+    return click.option("--shots", type=SHOTS, help="Samples a circuit; by default as in training.")(function)
 
 
 _JIT = click.Choice(["off", "on", "auto"])

@@ -21,7 +21,7 @@ from qsanc.train.tables import read_table
 @click.option("--data", type=options.file, help="A .tsv, .csv or .jsonl file of records; labels are not read.")
 @click.option("--backend", help="Where circuits run, ENTRY[:TARGET]; by default as in training.")
 @options.shots_of_run
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the samples.")
+@click.option("--seed", type=options.SEED, default=0, show_default=True, help="Of the samples.")
 @options.billing
 @options.jit_of_run
 @options.columns

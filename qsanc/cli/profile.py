@@ -29,7 +29,7 @@ from qsanc.train.task import Choices, Grad, Tables, assemble
 @click.option("--data", type=options.file, help="A .tsv, .csv or .jsonl file, divided as in training.")
 @click.option("--svg", "picture", type=options.file, metavar="FILE", help="Draw the profile into this file.")
 @options.sizes
-@click.option("--seed", type=click.IntRange(min=0), help="Of split, initial values, the batch and samples.")
+@click.option("--seed", type=options.SEED, help="Of split, initial values, the batch and samples.")
 @click.option("--batch", type=click.IntRange(min=1), help="Records of the step.")
 @click.option("--grad", type=click.Choice(["auto", "parameter_shift", "adjoint", "spsa"]), help="How to differentiate.")
 @options.backend

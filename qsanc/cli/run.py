@@ -27,7 +27,7 @@ from qsanc.target import Context
 @click.option("--out", type=options.file, metavar="FOLDER", help="Where a billed backend keeps its tasks.")
 @options.billing
 @options.jit
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the samples.")
+@click.option("--seed", type=options.SEED, default=0, show_default=True, help="Of the samples.")
 @options.as_json
 def command(
     file: Path,

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("paths", metavar="FILE|DIR...", nargs=-1, required=True, type=options.file)
 @click.option("--examples", type=click.IntRange(min=1), help="Examples of a property (100, or as the property says).")
-@click.option("--seed", type=click.IntRange(min=0), help="Of examples and samples (0, or as the block says).")
-@click.option("--shots", type=click.IntRange(min=1), help="Shots of each `distribution` (4096, or as the block says).")
+@click.option("--seed", type=options.SEED, help="Of examples and samples (0, or as the block says).")
+@click.option("--shots", type=options.SHOTS, help="Shots of each `distribution` (4096, or as the block says).")
 @click.option("--alpha", type=options.Real(0, 1, min_open=True, max_open=True), help=(
     "Probability of a false alarm of an assertion about samples (1e-6, or as the block says)."
 ))  # fmt: skip

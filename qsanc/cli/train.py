@@ -38,7 +38,7 @@ from qsanc.train.task import Choices, Grad, PartName, Tables, Task, assemble
 @click.option("--resume", type=options.file, metavar="RUN", help="Go on with a run that was stopped.")
 @options.model_name
 @options.sizes
-@click.option("--seed", type=click.IntRange(min=0), help="Of split, initial values, batches and samples.")
+@click.option("--seed", type=options.SEED, help="Of split, initial values, batches and samples.")
 @click.option("--epochs", type=click.IntRange(min=0))
 @click.option("--batch", type=click.IntRange(min=1), help="Records of one step.")
 @click.option("--lr", type=options.positive, metavar="NUMBER", help="Learning rate.")

@@ -300,7 +300,7 @@ SETTINGS: Mapping[str, _Wanted] = MappingProxyType(
     {
         "examples": _POSITIVE,
         "shots": _POSITIVE,
-        "seed": _Wanted("a natural number", True, lambda value: value >= 0),
+        "seed": _Wanted("a natural number below 2^63", True, lambda value: 0 <= value < 1 << 63),
         "alpha": _Wanted("a probability, neither 0 nor 1", False, lambda value: 0 < value < 1),
         "tol": _Wanted("a number that is not negative", False, lambda value: value >= 0),
     }

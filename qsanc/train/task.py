@@ -20,7 +20,7 @@ from qsanc.grad.circuit import Method
 from qsanc.ir.program import Model, Recipe
 from qsanc.passes.model.pipeline import Level
 from qsanc.target import Backend, Ints
-from qsanc.train import draws, errors, splits
+from qsanc.train import draws, errors, seeds, splits
 from qsanc.train.compiled import Compiled as CompiledObjective
 from qsanc.train.data import Coding, divide, learn
 from qsanc.train.encoding import encode
@@ -45,8 +45,9 @@ class Choices:
     grad: Grad | None = None
 
     def applied(self, recipe: Recipe) -> Recipe:
-        """Raises QsanError (QS922) for a learning rate where the optimiser has none."""
+        """Raises QsanError (QS922) for a learning rate where the optimiser has none, and for a seed that is none."""
         optimizer = recipe.optimizer
+        seeds.need(recipe.seed if self.seed is None else self.seed)
         if self.lr is not None:
             if "lr" not in dict(optimizer.options):
                 raise errors.fail(errors.bad_setting(f"the optimiser {optimizer.name} has no learning rate"))

@@ -61,9 +61,9 @@ class Row:
 @click.option("--data", type=options.file, help="A .tsv, .csv or .jsonl file, divided as in training.")
 @click.option("--backend", metavar="braket:DEVICE", help="Mark this device, and say more of it.")
 @click.option("--native", is_flag=True, help="In the device's own gates, as braket:NAME+native.")
-@click.option("--shots", type=click.IntRange(min=1), default=1000, show_default=True, help="Samples a circuit.")
+@click.option("--shots", type=options.SHOTS, default=1000, show_default=True, help="Samples a circuit.")
 @click.option("--batch", type=click.IntRange(min=1), help="Records of one step.")
-@click.option("--seed", type=click.IntRange(min=0), help="Of split, initial values and the batch.")
+@click.option("--seed", type=options.SEED, help="Of split, initial values and the batch.")
 @click.option("--independent-shots", is_flag=True, help="Sample equal tokens each by itself.")
 @click.option(
     "--sheet",

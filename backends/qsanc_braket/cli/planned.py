@@ -13,6 +13,9 @@ from qsanc.target import Capabilities, Executable
 MOST_READ = 22
 """Wires that are read together: the counts of all their outcomes are added up here, as after a run."""
 
+MOST_SHOTS = 1 << 30
+"""More than any device takes; so many can be counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -21,6 +24,8 @@ class Planned:
     capabilities: Capabilities
 
     def check(self, module: CircuitModule, *, shots: int | None) -> tuple[Diagnostic, ...]:
+        if shots is not None and shots > MOST_SHOTS:
+            return (Diagnostic("QS801", Severity.ERROR, f"no device takes {shots} shots a circuit"),)
         if any(isinstance(result, State) for result in module.results):
             return (Diagnostic("QS801", Severity.ERROR, f"shots cannot give the state of `{module.name}`"),)
         if (wires := _read_together(module)) > MOST_READ:
