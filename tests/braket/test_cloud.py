@@ -277,6 +277,40 @@ def test_a_crash_after_any_record(service: Service, tmp_path: Path, kept: int) -
         agree(tmp_path, service)
 
 
+@pytest.mark.parametrize("loss", ["removed", "emptied", "zeroed", "of another run"])
+def test_a_lost_journal_pays_for_nothing_again(service: Service, tmp_path: Path, loss: str) -> None:
+    """Nothing is submitted, whether there are results or the first task is in flight; put back, the run goes on."""
+    service.faults.drop_after = {"CreateQuantumTask": 10_000}
+    with pytest.raises(BackendFailure):
+        run(tmp_path, manner=IMPATIENT)
+    service.faults.clear()
+    path = tmp_path / "tasks.jsonl"
+    for finished in (False, True):
+        if finished:
+            run(tmp_path)
+        whole = path.read_bytes()
+        match loss:
+            case "removed":
+                path.unlink()
+            case "emptied":
+                path.write_bytes(b"")
+            case "zeroed":
+                path.write_bytes(b"\0" * len(whole))
+            case _:
+                header, *_ = whole.splitlines()
+                path.write_text(json.dumps(json.loads(header) | {"run": "0" * 32}) + "\n")
+        with pytest.raises(QsanError) as caught:
+            run(tmp_path)
+        (found,) = caught.value.diagnostics
+        assert found.code == "QS933"
+        assert "tasks.jsonl" in found.title
+        assert "backup" in found.help
+        path.write_bytes(whole)
+    run(tmp_path)
+    assert len(service.tasks) == 1
+    agree(tmp_path, service)
+
+
 def test_a_connection_that_breaks_after_creation(service: Service, tmp_path: Path) -> None:
     service.faults.drop_after = {"CreateQuantumTask": 3}
     run(tmp_path)

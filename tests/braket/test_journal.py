@@ -76,13 +76,51 @@ def test_a_torn_last_line_is_cut_off_and_nothing_else(tmp_path: Path) -> None:
         assert journal.path.read_bytes() == whole + last
 
 
-@pytest.mark.parametrize("left", [b"", b"{", b'{"kind": "qsanc tasks"', b"\0" * 100])
-def test_a_file_without_a_whole_header_is_begun_anew(tmp_path: Path, left: bytes) -> None:
+HEADER = b'{"kind": "qsanc tasks", "version": 1, "run": "0123456789abcdef0123456789abcdef"}'
+
+
+@pytest.mark.parametrize("left", [b"", b"{", b'{"kind": "qsanc tasks"', HEADER[:-12], HEADER])
+def test_a_torn_header_with_nothing_beside_it_is_begun_anew(tmp_path: Path, left: bytes) -> None:
     (tmp_path / "tasks.jsonl").write_bytes(left)
     with Journal.open(tmp_path) as journal:
         assert len(journal.run) == 32
         assert journal.entries() == ()
     assert Journal.read(tmp_path).run == journal.run
+
+
+@pytest.mark.parametrize("beside", ["device.json", "tasks/a.json"])
+@pytest.mark.parametrize("left", [None, b"", HEADER[:20], b"\0" * 100, b"\0" * 100 + b"\n", HEADER[5:] + b"\n"])
+def test_a_journal_that_is_lost_is_not_begun_anew(tmp_path: Path, left: bytes | None, beside: str) -> None:
+    """Under another run every task would be another, and be paid again. The file is left as it is."""
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / beside).write_text('{"kind": "qsanc devices", "version": 1, "run": "0", "devices": {}}')
+    path = tmp_path / "tasks.jsonl"
+    if left is not None:
+        path.write_bytes(left)
+    for look in (Journal.open, Journal.open, Journal.read, Journal.begun):
+        assert code(lambda look=look: look(tmp_path)) == "QS933"  # type: ignore[misc]
+        assert path.exists() == (left is not None)
+        assert left is None or path.read_bytes() == left
+
+
+@pytest.mark.parametrize("left", [b"\0" * 100, b"{}", b"shopping", HEADER + b" "])
+def test_what_is_no_beginning_of_a_journal_is_left_alone(tmp_path: Path, left: bytes) -> None:
+    (tmp_path / "tasks.jsonl").write_bytes(left)
+    assert code(lambda: Journal.open(tmp_path)) == "QS933"
+    assert (tmp_path / "tasks.jsonl").read_bytes() == left
+
+
+def test_the_journal_of_another_run_is_refused(tmp_path: Path) -> None:
+    """`device.json` names the run as well; what was written before it did so is believed."""
+    run = Journal.begun(tmp_path)
+    assert Journal.begun(tmp_path) == run
+    for named, expected in (({"run": run}, None), ({}, None), ({"run": "f" * 32}, "QS933"), ({"run": 5}, "QS933")):
+        (tmp_path / "device.json").write_text(json.dumps({"kind": "qsanc devices", "version": 1, **named}))
+        for look in (Journal.open, Journal.read):
+            if expected is None:
+                look(tmp_path).close()
+            else:
+                assert code(lambda look=look: look(tmp_path)) == expected  # type: ignore[misc]
 
 
 def test_runs_have_names_of_their_own(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from threading import Lock
 from qsanc.target import Context
 from qsanc_braket.cloud import device_file, errors
 from qsanc_braket.cloud.desk import Desk, Manner
+from qsanc_braket.cloud.journal import Journal
 from qsanc_braket.cloud.session import Busy, Missing, Refused, Session
 from qsanc_braket.devices.model import Device
 
@@ -32,7 +33,9 @@ class Counter:
         folder = context.run_folder.absolute()
         with self._lock:
             if folder not in self._desks:
-                device = device_file.kept(folder, self.device.arn, lambda: self._sheet(folder))
+                device = device_file.kept(
+                    folder, self.device.arn, lambda: self._sheet(folder), lambda: Journal.begun(folder)
+                )
                 self._desks[folder] = Desk(folder, device, self._connected, self._manner), device
             return self._desks[folder]
 

@@ -20,6 +20,15 @@ def damaged(file: Path, line: int | None, reason: str) -> QsanError:
     )
 
 
+def lost(file: Path, reason: str) -> QsanError:
+    return _fail(
+        "QS933",
+        f"{file} does not say what this run paid for: {reason}",
+        notes=("without the journal all tasks of the run would be paid again",),
+        help=f"restore {file.name} from a backup, or begin in a new folder",
+    )
+
+
 def unwritable(file: Path, failure: OSError) -> QsanError:
     return _fail("QS936", f"cannot write {file}: {failure.strerror or type(failure).__name__}")
 

@@ -9,6 +9,10 @@
 
 A last line without its end was torn by a crash. Nothing followed from it, so it is cut off before the next is written.
 What a task gave is kept in `tasks/TOKEN.json`. Neither is trusted when it is read back.
+
+A journal that is lost is never begun anew: its tasks would all be paid again. `device.json` is written after the header
+and names the run too; where it, or a result, is beside a journal that is missing, empty or another run's, nothing goes
+on.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ from threading import RLock
 from typing import Any, NoReturn, get_args
 
 from qsanc.diagnostics import CompilerBug
-from qsanc_braket.cloud import errors
+from qsanc_braket.cloud import device_file, errors
 from qsanc_braket.cloud.states import FINAL, State
 
 if sys.platform != "win32":
@@ -38,6 +42,8 @@ RESULTS = "tasks"
 KIND, RESULT_KIND, VERSION = "qsanc tasks", "qsanc task result", 1
 _TOKEN = re.compile(r"[0-9a-f]{64}")
 _RUN = re.compile(r"[0-9a-f]{32}")
+_HEADER = json.dumps({"kind": KIND, "version": VERSION, "run": ""})[:-2].encode()
+_TORN = re.compile(re.escape(_HEADER) + rb'[0-9a-f]{0,32}"?\}?')
 _PURPOSES = ("forward", "gradient", "inference")
 
 
@@ -90,6 +96,14 @@ class Journal:
         journal.reopen()
         return journal
 
+    @classmethod
+    def begun(cls, folder: Path) -> str:
+        """The run of this folder, whose journal is begun where there is none yet. Raises as `open` does."""
+        if (folder / NAME).exists() and (run := cls.read(folder).run):
+            return run
+        with cls.open(folder) as journal:
+            return journal.run
+
     def reopen(self) -> bool:
         """Write again after `close`. Whether somebody wrote in between, so that it was read anew. Raises as `open`."""
         with self._lock:
@@ -97,8 +111,12 @@ class Journal:
                 return False
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
-                self._file = os.open(self.path, flags, 0o644)
+                flags = os.O_RDWR | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+                try:
+                    self._file = os.open(self.path, flags)
+                except FileNotFoundError:
+                    self._not_lost("it is missing")
+                    self._file = os.open(self.path, flags | os.O_CREAT, 0o644)
             except OSError as failure:
                 raise errors.unwritable(self.path, failure) from None
             try:
@@ -262,8 +280,15 @@ class Journal:
             raise errors.unreadable(self.path, failure) from None
         whole = content[: content.rfind(b"\n") + 1]
         lines = whole.split(b"\n")[:-1]
+        if not lines:
+            self._not_lost("it is empty" if not content else "its first line is torn")
+            if not _HEADER.startswith(content) and not _TORN.fullmatch(content):
+                raise errors.lost(self.path, "it does not begin as a journal does")
         for number, line in enumerate(lines, 1):
             self._line(number, line)
+        known = device_file.run_of(self.folder)
+        if lines and known not in (None, self.run):
+            raise errors.lost(self.path, f"it is of the run {self.run}, and {device_file.NAME} of {known}")
         if not repair:
             return
         assert self._file is not None
@@ -281,6 +306,12 @@ class Journal:
                 _sync(self.folder)
             except OSError as failure:
                 raise errors.unwritable(self.path, failure) from None
+
+    def _not_lost(self, reason: str) -> None:
+        """Raises QsanError (QS933) where this folder has had a journal."""
+        results = self.folder / RESULTS
+        if (self.folder / device_file.NAME).exists() or (results.is_dir() and any(results.iterdir())):
+            raise errors.lost(self.path, reason)
 
     def _append(self, lines: Iterable[Mapping[str, Any]]) -> None:
         """On the disk when this returns. Where that failed nothing more is written before all is read anew."""
