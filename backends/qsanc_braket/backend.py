@@ -5,14 +5,21 @@ Nothing of the SDK is imported here, or by anything that this module imports: a 
 
 from __future__ import annotations
 
+from qsanc.diagnostics import Diagnostic, QsanError, Severity
 from qsanc.target import Backend
 from qsanc_braket.names import target_of
 
 
 def backend(target: str | None = None) -> Backend:
-    """The backend `braket:TARGET`. Raises QsanError (QS810) for a device that nobody knows."""
+    """The backend `braket:TARGET`. Raises QsanError: QS810 for a device that nobody knows, QS801 for the native gates of
+    a simulator in this process.
+    """
     chosen = target_of(target)
     if chosen.local:
+        if chosen.native:
+            title = f"the simulator `braket:{chosen.name}` has no native gates"
+            help = f"leave out `+native`, or `--native`: `braket:{chosen.name}`"
+            raise QsanError([Diagnostic("QS801", Severity.ERROR, title, help=help)])
         from qsanc_braket.local import LocalBackend
 
         return LocalBackend(chosen.name)

@@ -120,3 +120,15 @@ def test_the_list_of_backends_names_the_targets(capsys: pytest.CaptureFixture[st
     said = listed(capsys.readouterr().out)
     assert "cannot be used" not in said
     assert all(f"  braket:{target}: " in said for target in ("sv", "dm", "NAME"))
+
+
+@pytest.mark.parametrize("name", ["sv", "dm"])
+def test_simulators_have_no_native_gates(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As SV1 and NumPy say it; the circuit did run, in the gates it had."""
+    (tmp_path / "c.qsan").write_text("qsan 1.0\ncircuit c() on q: qubit -> real { x q; return expval(Z(q)); }\n")
+    command = ["run", str(tmp_path / "c.qsan"), "c", "--backend"]
+    for arguments in ([f"braket:{name}+native"], [f"braket:{name}", "--native"]):
+        assert main([*command, *arguments]) == 1
+        message = capsys.readouterr().err
+        assert f"QS801]: the simulator `braket:{name}` has no native gates" in message
+        assert "leave out `+native`" in message
