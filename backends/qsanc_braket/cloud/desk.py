@@ -328,7 +328,10 @@ class Desk:
         spent, reserved = self._journal.spent, self._journal.reserved
         if limit is not None and not spent + reserved + needed <= limit + 1e-9:
             raise errors.over_budget(self._folder, spent, reserved, needed, limit)
-        bucket = self._patiently("say where results go", lambda: self._session.bucket)
+        try:
+            bucket = self._patiently("say where results go", lambda: self._session.bucket)
+        except (Refused, Missing) as reason:
+            raise errors.no_bucket(str(reason)) from None
         self._journal.intend([replace(task, bucket=bucket) for task in tasks.values()])
         self._queue |= {order.token: order for _, order in fresh}
 

@@ -68,6 +68,24 @@ def no_credentials(reason: str) -> QsanError:
     )
 
 
+def no_bucket(reason: str) -> QsanError:
+    return _fail(
+        "QS803",
+        f"Amazon Braket has no bucket for results: {reason}",
+        notes=("nothing was submitted",),
+        help="set AMZN_BRAKET_OUT_S3_BUCKET to a bucket of this account whose name begins with amazon-braket-",
+    )
+
+
+def elsewhere(folder: Path, name: str, there: str, here: str) -> QsanError:
+    return _fail(
+        "QS803",
+        f"the tasks of {folder} on {name} are in {there}, and these credentials lead to {here}",
+        notes=("nobody there knows what was paid for here: all of it would be paid again",),
+        help="use the credentials of that account (AWS_PROFILE), or begin in a new folder",
+    )
+
+
 def not_allowed(operation: str, reason: str) -> QsanError:
     return _fail(
         "QS803",
