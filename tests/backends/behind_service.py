@@ -103,6 +103,7 @@ def device(name: str) -> Iterator[Backend]:
             for variable, value in service.environment().items():
                 patch.setenv(variable, value)
             session = BraketSession(sheet.arn, BUCKET)
+            assert session.account
             with suppress(Missing):
                 session.file(BUCKET, "nothing")
         header = {"kind": KIND, "version": VERSION, "run": "0" * 32}

@@ -29,7 +29,7 @@ from qsanc.target import BackendFailure, Context
 from qsanc_braket.cloud.desk import Desk, Manner, Part, Sent
 from qsanc_braket.cloud.executable import parts
 from qsanc_braket.cloud.journal import Journal
-from qsanc_braket.cloud.session import TAG, Busy, Missing, Refused
+from qsanc_braket.cloud.session import TAG, Busy, Missing, Refused, Session
 from qsanc_braket.devices.model import Device, Price, ProgramSets
 from qsanc_braket.devices.table import find
 from qsanc_braket.text import Program
@@ -90,7 +90,10 @@ class Unkind:
     fates: list[tuple[str, int]] = field(default_factory=list)
     bodies: dict[str, str] = field(default_factory=dict)
 
-    bucket = "amazon-braket-b"
+    bucket, region, account = "amazon-braket-b", "x", "1"
+
+    def at(self, region: str) -> Session:
+        raise NotImplementedError
 
     def _call(self, do: Callable[[], Any], *, create: bool = False) -> Any:
         self.fault.moment()

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,8 @@ def run(
     folder: Path, asked: Request | None = None, device: Device | None = None, manner: Manner = QUICK, **context: Any
 ) -> Results:
     executable = backend(device, manner=manner).lower(MODULE)
-    return executable.collect(executable.submit(asked or request(), Context(run_folder=folder, **context)))
+    wanted: dict[str, Any] = {"run_folder": folder, "budget_usd": inf} | context
+    return executable.collect(executable.submit(asked or request(), Context(**wanted)))
 
 
 def values(results: Results) -> list[list[float]]:
@@ -184,7 +186,7 @@ def test_exact_values_of_many_wires_ask_for_what_is_read(service: Service, tmp_p
     asked = Request(Bindings(np.array([0.3]), np.zeros((1, 0))), (0,))
     chosen = backend(find("SV1"))
     cloud = chosen.lower(observed)
-    ours = cloud.collect(cloud.submit(asked, Context(run_folder=tmp_path)))
+    ours = cloud.collect(cloud.submit(asked, Context(run_folder=tmp_path, budget_usd=inf)))
     value, true = ours.estimates[0].value, exact(observed, asked).estimates[0].value
     np.testing.assert_allclose(np.asarray(value), np.asarray(true), atol=1e-9)
     (kept,) = (tmp_path / "tasks").iterdir()
@@ -192,7 +194,7 @@ def test_exact_values_of_many_wires_ask_for_what_is_read(service: Service, tmp_p
     whole = replace(observed, results=(Probabilities(0, tuple(range(12))),))
     assert [d.code for d in chosen.check(whole, shots=None)] == ["QS801"]
     with pytest.raises(QsanError, match="4095"):
-        chosen.lower(whole).submit(asked, Context(run_folder=tmp_path))
+        chosen.lower(whole).submit(asked, Context(run_folder=tmp_path, budget_usd=inf))
 
 
 def test_overlaps(service: Service, tmp_path: Path) -> None:
@@ -201,7 +203,7 @@ def test_overlaps(service: Service, tmp_path: Path) -> None:
     asked = Request(bindings(3), (0, 1), pairs=pairs)
     cloud = backend(find("SV1")).lower(module)
     true = exact(module, asked)
-    ours = cloud.collect(cloud.submit(asked, Context(run_folder=tmp_path)))
+    ours = cloud.collect(cloud.submit(asked, Context(run_folder=tmp_path, budget_usd=inf)))
     for a, b in zip(ours.estimates, true.estimates, strict=True):
         np.testing.assert_allclose(np.asarray(a.value), np.asarray(b.value), atol=1e-9)
 
@@ -209,7 +211,9 @@ def test_overlaps(service: Service, tmp_path: Path) -> None:
 def test_native_circuits_read_alike(service: Service, tmp_path: Path) -> None:
     """In a verbatim box, on the device's own qubits: other circuits, the same distribution."""
     executable = backend(native=True).lower(MODULE)
-    native = executable.collect(executable.submit(request(shots=4000), Context(run_folder=tmp_path / "native")))
+    native = executable.collect(
+        executable.submit(request(shots=4000), Context(run_folder=tmp_path / "native", budget_usd=inf))
+    )
     plain = run(tmp_path / "plain", request(shots=4000))
     for a, b in zip(native.estimates, plain.estimates, strict=True):
         assert a.variance is not None
@@ -311,6 +315,55 @@ def test_a_lost_journal_pays_for_nothing_again(service: Service, tmp_path: Path,
     agree(tmp_path, service)
 
 
+def test_a_run_goes_on_in_the_region_where_it_began(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task of a dead process is found there, whatever the environment says now."""
+    sv1 = find("SV1")
+    service.faults.drop_after = {"CreateQuantumTask": 10_000}
+    with pytest.raises(BackendFailure):
+        run(tmp_path, request(rows=1), sv1, manner=IMPATIENT)
+    service.faults.clear()
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+    moved = BraketSession(sv1.arn)
+    assert moved.region == "us-west-2"
+    executable = backend(sv1, connect=lambda: moved).lower(MODULE)
+    first = executable.collect(executable.submit(request(rows=1), Context(run_folder=tmp_path, budget_usd=inf)))
+    assert {task.arn.split(":")[3] for task in service.tasks} == {"us-east-1"}
+    assert len(service.tasks) == 2
+    agree(tmp_path, service)
+    assert values(run(tmp_path, request(rows=1), sv1)) == values(first)
+    executable.collect(executable.submit(request(rows=1), Context(run_folder=tmp_path / "new", budget_usd=inf)))
+    assert {task.arn.split(":")[3] for task in service.tasks[2:]} == {"us-west-2"}
+
+
+def test_a_run_does_not_go_on_in_another_account(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it is known there, so that all would be paid again; what is kept in the folder is still read."""
+    for device in (find("SV1"), qpu()):
+        folder = tmp_path / device.name
+        service.faults.drop_after = {"CreateQuantumTask": 10_000}
+        with pytest.raises(BackendFailure):
+            run(folder, device=device, manner=IMPATIENT)
+        service.faults.clear()
+        created = len(service.tasks)
+        with monkeypatch.context() as patch:
+            patch.setenv("AWS_ACCESS_KEY_ID", "AKIDOTHER")
+            other = BraketSession(device.arn)
+            executable = backend(device, connect=lambda other=other: other).lower(MODULE)
+            with pytest.raises(QsanError) as caught:
+                executable.collect(executable.submit(request(), Context(run_folder=folder, budget_usd=inf)))
+            (found,) = caught.value.diagnostics
+            assert found.code == "QS803"
+            assert "123456789012 in us-east-1" in found.title
+            assert "210987654321 in us-east-1" in found.title
+            assert len(service.tasks) == created
+            run(folder, device=device)
+            executable.collect(executable.submit(request(), Context(run_folder=folder, budget_usd=inf)))
+
+
 def test_a_connection_that_breaks_after_creation(service: Service, tmp_path: Path) -> None:
     service.faults.drop_after = {"CreateQuantumTask": 3}
     run(tmp_path)
@@ -322,9 +375,9 @@ def test_a_connection_that_breaks_after_creation(service: Service, tmp_path: Pat
 def test_a_clock_that_was_set_back_hides_no_task(service: Service, tmp_path: Path) -> None:
     """The intent is of a year to come, by the clock of now; its task is found all the same."""
     first = run(tmp_path)
-    header, intent, *_ = (tmp_path / "tasks.jsonl").read_text().splitlines()
+    header, place, intent, *_ = (tmp_path / "tasks.jsonl").read_text().splitlines()
     ahead = json.dumps(json.loads(intent) | {"intended": "2099-01-01T00:00:00+00:00"})
-    (tmp_path / "tasks.jsonl").write_text(f"{header}\n{ahead}\n")
+    (tmp_path / "tasks.jsonl").write_text(f"{header}\n{place}\n{ahead}\n")
     service.faults.refuse = {"CreateQuantumTask": "ValidationException"}
     assert values(run(tmp_path)) == values(first)
     agree(tmp_path, service)
@@ -336,7 +389,7 @@ def test_a_task_of_a_dead_process_is_found_by_its_tag(service: Service, tmp_path
     with pytest.raises(BackendFailure) as caught:
         run(tmp_path, manner=IMPATIENT)
     assert caught.value.retryable
-    assert f"qsanc resume {tmp_path}" in str(caught.value)
+    assert "give the same command again" in str(caught.value)
     assert len(service.tasks) == 1
     service.faults.clear()
     created = service.calls["CreateQuantumTask"]
@@ -360,7 +413,7 @@ def test_a_device_that_is_offline_for_a_while(service: Service, tmp_path: Path) 
     threading.Timer(0.3, service.faults.offline.clear).start()
     run(tmp_path)
     service.faults.offline = ["Test-QPU"]
-    with pytest.raises(BackendFailure, match="resume") as caught:
+    with pytest.raises(BackendFailure, match="the same command again") as caught:
         run(tmp_path, step=1, manner=IMPATIENT)
     assert caught.value.retryable
     service.faults.offline = []
@@ -373,7 +426,7 @@ def test_no_more_tasks_in_flight_than_the_quota(service: Service, tmp_path: Path
     """35 of SV1's tasks wait at once, all others at home: the service never has to refuse one."""
     service.faults.queued_s = 60.0
     executable = backend(find("SV1")).lower(MODULE)
-    handle = executable.submit(request(rows=30, shots=10), Context(run_folder=tmp_path))
+    handle = executable.submit(request(rows=30, shots=10), Context(run_folder=tmp_path, budget_usd=inf))
     assert len(service.tasks) == 35
     assert not handle.done
     service.faults.queued_s = 0.0
@@ -386,7 +439,7 @@ def test_no_more_tasks_in_flight_than_the_quota(service: Service, tmp_path: Path
 def test_several_handles_and_threads(service: Service, tmp_path: Path) -> None:
     """Parameter-shift submits all groups before it collects; two threads may do so at once, on one backend."""
     executable = backend().lower(MODULE)
-    context = Context(run_folder=tmp_path, purpose="gradient")
+    context = Context(run_folder=tmp_path, purpose="gradient", budget_usd=inf)
     found: dict[int, Any] = {}
 
     def differentiate(k: int) -> None:
@@ -414,7 +467,7 @@ def test_a_failed_task_is_told_and_not_submitted_again(service: Service, tmp_pat
         (task,) = service.tasks
         assert task.arn in str(caught.value)
         assert "FAILED" in str(caught.value)
-        assert f"qsanc resume {tmp_path} --again" in str(caught.value)
+        assert "give the same command again, with `--again`" in str(caught.value)
         assert not caught.value.retryable
     run(tmp_path, again=True)
     assert len(service.tasks) == 2
@@ -431,7 +484,7 @@ def test_again_means_once(service: Service, tmp_path: Path) -> None:
     executable = backend().lower(MODULE)
     for _ in range(3):
         with pytest.raises(BackendFailure):
-            executable.collect(executable.submit(request(), Context(run_folder=tmp_path, again=True)))
+            executable.collect(executable.submit(request(), Context(run_folder=tmp_path, again=True, budget_usd=inf)))
     assert len(service.tasks) == 2
     agree(tmp_path, service)
 
@@ -462,7 +515,7 @@ def test_a_cancelled_task_stays_cancelled(service: Service, tmp_path: Path) -> N
     service.faults.queued_s = 60.0
     chosen = backend()
     executable = chosen.lower(MODULE)
-    handle = executable.submit(request(), Context(run_folder=tmp_path))
+    handle = executable.submit(request(), Context(run_folder=tmp_path, budget_usd=inf))
     token = Journal.read(tmp_path).entries()[0].token
     (task,) = chosen.desk(tmp_path).cancel([token])
     assert (task.state, task.cost_usd) == ("CANCELLED", 0.0)
@@ -552,10 +605,10 @@ def test_an_interruption_leaves_the_tasks_and_says_so(service: Service, tmp_path
         raise KeyboardInterrupt
 
     executable = backend(manner=replace(QUICK, sleep=interrupted)).lower(MODULE)
-    handle = executable.submit(request(), Context(run_folder=tmp_path))
+    handle = executable.submit(request(), Context(run_folder=tmp_path, budget_usd=inf))
     with pytest.raises(KeyboardInterrupt) as caught:
         executable.collect(handle)
-    assert caught.value.__notes__[0].startswith("1 task in flight: `qsanc resume")
+    assert caught.value.__notes__[0].startswith("1 task in flight: give the same command again")
     service.faults.queued_s = 0.0
     run(tmp_path)
     assert len(service.tasks) == 1
@@ -592,6 +645,32 @@ def test_what_is_in_flight_counts_against_the_limit(service: Service, tmp_path: 
         executable.submit(request(), Context(run_folder=tmp_path, step=1, budget_usd=2.5))
     assert "0.0000 USD spent, 1.5000 USD reserved" in caught.value.diagnostics[0].notes[0].text
     assert len(service.tasks) == 1
+
+
+@pytest.mark.parametrize("limit", [None, nan, -1.0])
+def test_somebody_has_to_say_what_it_may_cost(service: Service, tmp_path: Path, limit: float | None) -> None:
+    """From Python nobody is asked, so that nothing is submitted without a limit; that there is none can be said."""
+    with pytest.raises(QsanError) as caught:
+        run(tmp_path, budget_usd=limit)
+    (found,) = caught.value.diagnostics
+    assert found.code == "QS802"
+    assert "max_cost=..., or math.inf" in found.help
+    assert service.tasks == []
+    run(tmp_path, budget_usd=inf)
+    run(tmp_path, budget_usd=limit)
+    assert len(service.tasks) == 1, "what was paid for is read without a limit"
+
+
+def test_what_to_do_depends_on_what_was_asked(service: Service, tmp_path: Path) -> None:
+    """A training is resumed; for all else the same command goes on with the same folder."""
+    service.faults.fail = 1
+    with pytest.raises(BackendFailure) as caught:
+        run(tmp_path)
+    assert "give the same command again, with `--again`" in str(caught.value)
+    assert "qsanc resume" not in str(caught.value)
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(BackendFailure, match=f"`qsanc resume {tmp_path} --again` goes on"):
+        run(tmp_path)
 
 
 def test_a_folder_is_needed(service: Service) -> None:
@@ -634,7 +713,7 @@ def test_without_credentials_there_is_a_message(tmp_path: Path, monkeypatch: pyt
     for device in (find("SV1"), find("Garnet")):
         executable = CloudBackend(device).lower(MODULE)
         with pytest.raises(QsanError) as caught:
-            executable.submit(request(), Context(run_folder=tmp_path))
+            executable.submit(request(), Context(run_folder=tmp_path, budget_usd=inf))
         assert caught.value.diagnostics[0].code == "QS803"
         assert "aws configure" in caught.value.diagnostics[0].help
 
@@ -649,7 +728,7 @@ def test_a_region_without_amazon_braket_is_not_waited_for(tmp_path: Path, monkey
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     with pytest.raises(QsanError) as caught:
-        CloudBackend(find("SV1")).lower(MODULE).submit(request(), Context(run_folder=tmp_path))
+        CloudBackend(find("SV1")).lower(MODULE).submit(request(), Context(run_folder=tmp_path, budget_usd=inf))
     assert caught.value.diagnostics[0].code == "QS803"
     assert "it is not in the region eu-central-1, but in eu-north-1" in caught.value.diagnostics[0].title
 
@@ -681,7 +760,7 @@ def test_the_adjoint_gradient_is_that_by_shifts(service: Service, tmp_path: Path
     rng = np.random.default_rng(5)
     cotangents = {0: rng.normal(size=2), 1: rng.normal(size=(2, 4)), 2: rng.normal(size=2), 3: rng.normal(size=2)}
     assert isinstance(cloud, Differentiable)
-    results, pullback = cloud.vjp(asked, Context(run_folder=tmp_path))
+    results, pullback = cloud.vjp(asked, Context(run_folder=tmp_path, budget_usd=inf))
     expected, back = local.vjp(asked, Context())
     for ours, theirs in zip(results.estimates, expected.estimates, strict=True):
         np.testing.assert_allclose(np.asarray(ours.value), np.asarray(theirs.value), atol=1e-9)
@@ -704,5 +783,5 @@ def test_no_other_device_differentiates(service: Service, tmp_path: Path) -> Non
     overlap = backend(find("SV1")).lower(replace(MODULE, results=(Overlap(0, 0, (0, 1)),)))
     assert isinstance(overlap, Differentiable)
     with pytest.raises(QsanError, match="has overlaps"):
-        overlap.vjp(Request(bindings(2), (0,), pairs=np.array([[0, 1]])), Context(run_folder=tmp_path))
+        overlap.vjp(Request(bindings(2), (0,), pairs=np.array([[0, 1]])), Context(run_folder=tmp_path, budget_usd=inf))
     assert service.tasks == []

@@ -91,8 +91,9 @@ def test_open_tasks_are_looked_up(
 
 
 def test_tasks_that_wait_are_cancelled(
-    service: Service, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """In the region where they are, whatever the environment says."""
     service.faults.queued_s = 1e6
     with Journal.open(tmp_path / "run") as journal:
         token, arn = "a" * 64, "arn:aws:braket:::device/quantum-simulator/amazon/sv1"
@@ -108,6 +109,8 @@ def test_tasks_that_wait_are_cancelled(
             }
         )  # fmt: skip
         journal.created(token, created)
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
     assert main(["tasks", str(tmp_path / "run"), "--live", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["tasks"][0]["state"] in ("CREATED", "QUEUED")
     assert main(["tasks", str(tmp_path / "run"), "--cancel", "--json"]) == 0

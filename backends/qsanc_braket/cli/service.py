@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import get_args
 
 from qsanc.diagnostics import QsanError
-from qsanc_braket.cloud.journal import Task, finished
+from qsanc_braket.cloud.journal import Journal, Task, finished
 from qsanc_braket.cloud.session import BraketSession, Busy, Missing, Refused, Session
 from qsanc_braket.cloud.states import State
 from qsanc_braket.devices.model import Device
@@ -34,13 +34,14 @@ def asked(devices: Iterable[Device]) -> tuple[tuple[Device, ...], tuple[str, ...
     return tuple(found), tuple(untold)
 
 
-def looked_up(tasks: Sequence[Task], *, cancel: bool) -> tuple[Task, ...]:
-    """The tasks as they stand now; those that have not ended are cancelled before, if so asked.
+def looked_up(journal: Journal, *, cancel: bool) -> tuple[Task, ...]:
+    """The tasks of a journal as they stand now; those that have not ended are cancelled before, if so asked.
 
     A task whose ARN is not known is looked for by its token. The journal is not written: whoever resumes the run does
     that. Raises QsanError as `asked` does.
     """
     _need_sdk()
+    tasks = journal.entries()
     sessions: dict[str, Session] = {}
     orphans: dict[str, Mapping[str, str]] = {}
     found = []
@@ -49,7 +50,8 @@ def looked_up(tasks: Sequence[Task], *, cancel: bool) -> tuple[Task, ...]:
             found.append(task)
             continue
         if task.device not in sessions:
-            sessions[task.device] = BraketSession(task.device)
+            place = journal.place(task.device)
+            sessions[task.device] = BraketSession(task.device, region=place.region if place is not None else "")
         session = sessions[task.device]
         try:
             if task.arn is None and task.device not in orphans:

@@ -46,7 +46,7 @@ def command(run: Path, live: bool, cancel: bool, as_json: bool) -> int:
     if live or cancel:
         from qsanc_braket.cli.service import looked_up
 
-        tasks = looked_up(tasks, cancel=cancel)
+        tasks = looked_up(journal, cancel=cancel)
     if as_json:
         print_json({"run": journal.run, "tasks": [_json(task) for task in tasks], "total": asdict(_totals(tasks))})
     else:

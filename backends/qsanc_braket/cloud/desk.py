@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 from qsanc.diagnostics import QsanError
 from qsanc.target import BackendFailure, Context
 from qsanc_braket.cloud import errors, results
-from qsanc_braket.cloud.journal import Journal, Task, finished, now
+from qsanc_braket.cloud.journal import Journal, Place, Task, finished, now
 from qsanc_braket.cloud.results import Given, Outcome, Unreadable
 from qsanc_braket.cloud.session import TAG, Busy, Missing, Refused, Session, Unclear
 from qsanc_braket.cloud.states import FAILED
@@ -127,6 +127,7 @@ class Desk:
     def __init__(self, folder: Path, device: Device, session: Callable[[], Session], manner: Manner) -> None:
         self._folder, self._device, self._manner = folder, device, manner
         self._connect = session
+        self._there: Session | None = None
         self._lock = RLock()
         self._journal = Journal(folder)
         self._before: frozenset[str] | None = None
@@ -210,11 +211,26 @@ class Desk:
 
     @property
     def _session(self) -> Session:
-        return self._connect()
+        """The service where this folder's tasks on the device are. The first time, the journal notes where that is.
+        Raises QsanError (QS803) where the credentials do not lead there, `Busy` and `Refused`."""
+        if self._there is None:
+            session = self._connect()
+            place = self._journal.place(self._device.arn)
+            if place is None:
+                place = Place(session.region, session.account)
+                self._journal.settle(self._device.arn, place)
+            if session.region != place.region:
+                session = session.at(place.region)
+            here = Place(session.region, session.account)
+            if here != place:
+                raise errors.elsewhere(self._folder, self._device.name, str(place), str(here))
+            self._there = session
+        return self._there
 
     def _open(self) -> None:
         if self._journal.reopen() or self._before is None:
             entries = self._journal.entries()
+            self._there = None
             self._queue.clear()
             self._flying.clear()
             self._unsure = {t.token for t in entries if t.arn is None and t.state == "INTENDED" and self._ours(t)}

@@ -3,6 +3,7 @@
 `tasks.jsonl` is only ever appended to, one JSON object a line, each on the disk before anything follows from it:
 
     {"kind": "qsanc tasks", "version": 1, "run": ...}       once; `run` is random and part of every token
+    {"event": "place", "device": ..., "region": ..., ...}   where its tasks are, before the first of them is intended
     {"event": "intent", "token": ..., ...}                  before the service is called
     {"event": "created", "token": ..., "arn": ...}          after it answered
     {"event": "state", "token": ..., "state": ..., ...}     with the actual cost and a message, where there are
@@ -45,6 +46,17 @@ _RUN = re.compile(r"[0-9a-f]{32}")
 _HEADER = json.dumps({"kind": KIND, "version": VERSION, "run": ""})[:-2].encode()
 _TORN = re.compile(re.escape(_HEADER) + rb'[0-9a-f]{0,32}"?\}?')
 _PURPOSES = ("forward", "gradient", "inference")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An account in a region: tasks and their tokens are known nowhere else."""
+
+    region: str
+    account: str
+
+    def __str__(self) -> str:
+        return f"the account {self.account} in {self.region}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +145,7 @@ class Journal:
     def _forget(self) -> None:
         self._tasks: dict[str, Task] = {}
         self._arns: dict[str, str] = {}
+        self._places: dict[str, Place] = {}
         self.run = ""
 
     @classmethod
@@ -164,6 +177,20 @@ class Journal:
     def reserved(self) -> float:
         """What tasks whose cost is still open may come to, in US dollars."""
         return math.fsum(task.reserved_usd for task in self.entries() if task.cost_usd is None)
+
+    def place(self, device: str) -> Place | None:
+        """Where the tasks of this folder on a device are: what was noted, or else what the ARN of one says."""
+        with self._lock:
+            if device in self._places:
+                return self._places[device]
+            arns = (task.arn.split(":") for task in self._tasks.values() if task.device == device and task.arn)
+            return next((Place(arn[3], arn[4]) for arn in arns if len(arn) > 5), None)
+
+    def settle(self, device: str, place: Place) -> None:
+        """Note where the tasks on a device are."""
+        with self._lock:
+            self._append([{"event": "place", "device": device, "region": place.region, "account": place.account}])
+            self._places[device] = place
 
     def intend(self, tasks: Iterable[Task]) -> None:
         """Write down, and force to disk together, what is going to be submitted."""
@@ -340,6 +367,12 @@ class Journal:
             if not _RUN.fullmatch(self.run):
                 entry.wrong("`run` is not 32 hexadecimal digits")
             return
+        if entry.value.get("event") == "place":
+            device = entry.text("device")
+            place = Place(entry.text("region"), entry.text("account"))
+            if self._places.setdefault(device, place) != place:
+                entry.wrong("it gives the tasks of a device a second place")
+            return
         token = entry.text("token")
         match entry.value.get("event"):
             case "intent":
@@ -361,7 +394,7 @@ class Journal:
                     message=entry.text("message") if "message" in entry.value else task.message,
                 )
             case _:
-                entry.wrong("its event is none of intent, created and state")
+                entry.wrong("its event is none of place, intent, created and state")
 
     def _known(self, entry: _Entry, token: str) -> Task:
         if token not in self._tasks:

@@ -48,6 +48,18 @@ class Session(Protocol):
         """Where results go."""
         ...
 
+    @property
+    def region(self) -> str: ...
+
+    @property
+    def account(self) -> str:
+        """Twelve digits. Tokens and lists of tasks are those of one account in one region."""
+        ...
+
+    def at(self, region: str) -> Session:
+        """The same in another region, if there is such."""
+        ...
+
     def create(self, fields: Mapping[str, Any]) -> str:
         """The ARN of the task with the token `fields["clientToken"]`, which is created unless it exists."""
         ...
@@ -68,18 +80,20 @@ class Session(Protocol):
 
 
 class BraketSession:
-    """The service itself, by the SDK's normal chain of credentials; in the device's region, where it has one.
+    """The service itself, by the SDK's normal chain of credentials; in the device's region, where it has one, or
+    else in `region`, or in that of the environment.
 
     `bucket` None takes the SDK's default. Raises QsanError (QS803) without credentials or region.
     """
 
-    def __init__(self, device: str, bucket: str | None = None) -> None:
+    def __init__(self, device: str, bucket: str | None = None, region: str = "") -> None:
         import boto3
         from botocore.config import Config
         from braket.aws import AwsSession
 
         parts = device.split(":")
-        region = parts[3] if len(parts) > 3 else ""
+        region = (parts[3] if len(parts) > 3 else "") or region
+        self._device, self._bucket = device, bucket
         config = Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=60)
         self._config = config
 
@@ -103,6 +117,17 @@ class BraketSession:
     def bucket(self) -> str:
         found = _sorted("to find the bucket for results", self._aws.default_bucket)
         return str(found)
+
+    @property
+    def region(self) -> str:
+        return str(self._aws.region)
+
+    @property
+    def account(self) -> str:
+        return str(_sorted("to say whose they are (sts:GetCallerIdentity)", lambda: self._aws.account_id))
+
+    def at(self, region: str) -> Session:
+        return BraketSession(self._device, self._bucket, region)
 
     def create(self, fields: Mapping[str, Any]) -> str:
         return str(_sorted("to create a task (CreateQuantumTask)", lambda: self._aws.create_quantum_task(**fields)))
