@@ -11,8 +11,9 @@ from qsanc_braket.names import target_of
 
 
 def backend(target: str | None = None) -> Backend:
-    """The backend `braket:TARGET`. Raises QsanError: QS810 for a device that nobody knows, QS801 for the native gates of
-    a simulator in this process.
+    """The backend `braket:TARGET`.
+
+    Raises QsanError: QS810 for a device that nobody knows, QS801 for the native gates of a simulator in this process.
     """
     chosen = target_of(target)
     if chosen.local:

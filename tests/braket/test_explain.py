@@ -249,6 +249,7 @@ def test_a_sheet_gives_limits_prices_and_fidelities(
 ) -> None:
     sheet = json.loads((shared_data / "devices" / "garnet.json").read_text())
     sheet["service"]["deviceCost"]["price"] = 1.0
+    sheet["service"]["updatedAt"] = "2026-09-08T07:06:05+00:00"
     (tmp_path / "sheet.json").write_text(json.dumps(sheet))
     model = str(root / "models" / "vqe_h2.qsan")
     for backend in ("braket:Garnet", "braket:Garnet+native"):
@@ -261,7 +262,12 @@ def test_a_sheet_gives_limits_prices_and_fidelities(
         assert all(0.8 < value < 1 for value in fidelities)
         assert not [other for other in found if other["fidelities"] and not other["chosen"]]
     assert main(["explain", model, "--backend", "braket:Garnet", "--sheet", str(tmp_path / "sheet.json")]) == 0
-    assert "* Garnet: expected fidelity of a circuit 0.9" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "* Garnet: expected fidelity of a circuit 0.9" in printed
+    assert "prices of Garnet: GetDevice, 2026-09-08\n" in printed, "the day of the sheet, not that of the table"
+    emerald = ["--backend", "braket:Emerald", "--sheet", str(tmp_path / "sheet.json")]
+    assert main(["explain", model, *emerald]) == 1
+    assert "sheet.json is not a sheet of Emerald; it looks like one of Garnet" in capsys.readouterr().err
 
 
 def test_overlaps_have_no_adjoint_gradient(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from qsanc.diagnostics import QsanError
 from qsanc_braket.devices.model import Device
 from qsanc_braket.devices.sheet import LARGEST, device_of, read_sheet
-from qsanc_braket.devices.table import find
+from qsanc_braket.devices.table import find, known
 
 FILES = {
     "garnet.json": "Garnet",
@@ -298,3 +298,50 @@ def test_a_file_is_read_like_what_the_service_sends(tmp_path: Path) -> None:
     file = tmp_path / "quartz.json"
     file.write_text(json.dumps(SMALL), encoding="utf-8")
     assert read_sheet(file, arn=ARN, name="Quartz") == small()
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_sheet_is_of_one_device_alone(sheets: Path, file: str) -> None:
+    """The two of IonQ's that are alike in all that a sheet says cannot be told apart."""
+    twins = {"Forte-1", "Forte-Enterprise-1"}
+    for device in known():
+        if device.name == FILES[file] or {device.name, FILES[file]} == twins:
+            assert read_sheet(sheets / file, arn=device.arn, name=device.name).name == device.name
+            continue
+        with pytest.raises(QsanError) as caught:
+            read_sheet(sheets / file, arn=device.arn, name=device.name)
+        (found,) = caught.value.diagnostics
+        assert found.code == "QS814"
+        assert device.name in found.title
+        assert FILES[file] in found.title
+        assert found.notes
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("deviceName", "Emerald", "`deviceName`"),
+        ("deviceArn", "arn:aws:braket:eu-north-1::device/qpu/iqm/Emerald", "`deviceArn`"),
+        ("braketSchemaHeader", {"name": "braket.device_schema.ionq.x", "version": "1"}, "by ionq"),
+        ("qubitCount", 23, "23 qubits, and Garnet 20"),
+        ("nativeGateSet", ["zz", "gpi"], "gpi, zz, and those of Garnet cz, prx"),
+    ],
+)
+def test_each_thing_that_tells_a_sheet_from_another(
+    sheets: Path, tmp_path: Path, key: str, value: object, told: str
+) -> None:
+    sheet = json.loads((sheets / "garnet.json").read_text())
+    (sheet["paradigm"] if key in sheet["paradigm"] and key != "braketSchemaHeader" else sheet)[key] = value
+    (tmp_path / "s.json").write_text(json.dumps(sheet))
+    garnet = find("Garnet")
+    with pytest.raises(QsanError) as caught:
+        read_sheet(tmp_path / "s.json", arn=garnet.arn, name=garnet.name)
+    assert any(told in note.text for note in caught.value.diagnostics[0].notes)
+
+
+def test_a_device_may_gain_or_lose_a_few_qubits(sheets: Path, tmp_path: Path) -> None:
+    sheet = json.loads((sheets / "garnet.json").read_text())
+    sheet["paradigm"]["qubitCount"] = 22
+    (tmp_path / "s.json").write_text(json.dumps(sheet))
+    garnet = find("Garnet")
+    assert read_sheet(tmp_path / "s.json", arn=garnet.arn, name=garnet.name).qubits == 22

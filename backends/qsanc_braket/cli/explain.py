@@ -199,7 +199,7 @@ def _show_assumptions(devices: Sequence[Device]) -> None:
     devices = tuple({device.arn: device for device in devices}.values())
     for as_of, source in dict.fromkeys((device.price.as_of, device.price.source) for device in devices):
         named = [device.name for device in devices if (device.price.as_of, device.price.source) == (as_of, source)]
-        click.echo(f"prices of {', '.join(named)}: {source}, {as_of}")
+        click.echo(f"prices of {', '.join(named)}: {source}, {as_of or 'of a day that the sheet does not say'}")
     for price in dict.fromkeys(device.price for device in devices if device.price.minute_usd):
         named = [device.name for device in devices if device.price == price]
         click.echo(

@@ -39,7 +39,10 @@ _TOGETHER, _ALONE = "SIMULTANEOUS_RANDOMIZED_BENCHMARKING", "RANDOMIZED_BENCHMAR
 
 
 def read_sheet(path: Path, *, arn: str, name: str, status: Status = "online") -> Device:
-    """The device whose sheet is in a file. Raises QsanError (QS814) for a file that holds no sheet."""
+    """The device whose sheet is in a file.
+
+    Raises QsanError (QS814) for a file that holds no sheet, and for one of another device than the table has there.
+    """
     where = path.name
     try:
         size = path.stat().st_size
@@ -50,7 +53,54 @@ def read_sheet(path: Path, *, arn: str, name: str, status: Status = "online") ->
         raise _damaged(where, "", f"cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise _damaged(where, "", "is not JSON") from error
-    return device_of(sheet, arn, name, status, where=where)
+    device = device_of(sheet, arn, name, status, where=where)
+    _need_same(_Field(where, "", sheet), device)
+    return device
+
+
+def _need_same(whole: _Field, found: Device) -> None:
+    """Raises QsanError (QS814) unless the sheet is one of the device that the table has under its ARN, if any.
+
+    A sheet need not say whose it is. What it does say is compared: name and ARN, the provider in the name of its
+    schema, native gates, and the number of qubits, of which a device may gain or lose a tenth.
+    """
+    meant = next((device for device in known() if device.arn == found.arn), None)
+    if meant is None or not (unlike := _unlike(whole, found, meant)):
+        return
+    others = [device.name for device in known() if not _unlike(whole, found, device)]
+    seems = f"; it looks like one of {' or '.join(others)}" if others else ""
+    raise QsanError(
+        [
+            Diagnostic(
+                "QS814",
+                Severity.ERROR,
+                f"{whole.where} is not a sheet of {meant.name}{seems}",
+                notes=tuple(Note(each) for each in unlike),
+                help=f"give the sheet of {meant.name}" + (f", or name `braket:{others[0]}`" if others else ""),
+            )
+        ]
+    )
+
+
+def _unlike(whole: _Field, found: Device, device: Device) -> list[str]:
+    """In what the sheet differs from `device` of the table, so that it cannot be its own."""
+    unlike = []
+    for key, own in (("deviceName", device.name), ("deviceArn", device.arn)):
+        given = whole.find(key)
+        if given is not None and given.text().casefold() != own.casefold():
+            unlike.append(f"the sheet's `{key}` is {_shown(given.value)}")
+    header = whole.find("braketSchemaHeader")
+    schema = None if header is None else header.find("name")
+    parts = [] if schema is None else schema.text().split(".")
+    maker = "simulators" if device.kind == "simulator" else device.arn.split("/")[-2]
+    if parts[:2] == ["braket", "device_schema"] and len(parts) > 2 and parts[2] != maker:
+        unlike.append(f"the sheet is by {parts[2]}, and {device.name} by {device.provider}")
+    if not device.native <= found.native:
+        ours, theirs = (", ".join(sorted(gates)) or "none" for gates in (device.native, found.native))
+        unlike.append(f"the sheet's native gates are {theirs}, and those of {device.name} {ours}")
+    if 10 * abs(found.qubits - device.qubits) > device.qubits:
+        unlike.append(f"the sheet has {found.qubits} qubits, and {device.name} {device.qubits}")
+    return unlike
 
 
 def device_of(sheet: object, arn: str, name: str, status: Status, *, where: str = "") -> Device:
