@@ -129,6 +129,25 @@ def test_a_file_comes_with_all_that_it_imports(root: Path, tmp_path: Path, capsy
     assert (folder / "results" / "run" / "source" / "parts" / "more.qsan").exists()
 
 
+@pytest.mark.parametrize("device", ["braket:Garnet", "braket:sv"])
+def test_a_package_is_written_without_the_sdk(
+    device: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where the extra is not installed; all else that is wrong is found all the same."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "braket"] + ["braket"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    billed = ["--max-cost", "5"] if device == "braket:Garnet" else []
+    package, shots = ["--package", tmp_path / "p"], ["--shots", "100", *billed]
+    assert main(job(root, *package, *shots, device=device)) == 0, capsys.readouterr().err
+    assert (tmp_path / "p" / "job.json").is_file()
+    assert main(job(root, *shots, "--max-hours", "1", device=device)) == 1
+    assert "QS812" in capsys.readouterr().err, "what is to run needs it"
+    if billed:
+        too_many = ["--shots", "30000", *billed]
+        assert main(job(root, "--package", tmp_path / "q", *too_many, device=device)) == 1
+        assert "QS801" in capsys.readouterr().err
+
+
 def test_the_job_runs_the_qsanc_of_its_package(package: Path) -> None:
     """Not the one that is installed here: what is uploaded works by itself."""
     told = package / "code" / "qsanc_job" / "lib" / "qsanc" / "cli" / "__init__.py"

@@ -23,6 +23,7 @@ from qsanc.train.saving import sources_of
 from qsanc.train.tables import read_table
 from qsanc.train.task import Choices, Tables, assemble
 from qsanc_braket import job_entry
+from qsanc_braket.cli.unrun import unrun
 from qsanc_braket.job import HOURS, INSTANCE, Job, Place, check, device_of, run_here, submit, write
 
 OWN = ("numpy", "braket")
@@ -83,7 +84,8 @@ def command(
     if chosen.partition(":")[0] not in OWN:
         raise click.UsageError(f"--backend {chosen}: a job carries the backends {' and '.join(OWN)} alone")
     module = load(file)
-    _check(module, chosen, settings, {part: path for part, path in given.items() if path is not None})
+    files = {part: path for part, path in given.items() if path is not None}
+    _check(module, chosen, settings, files, runs=package is None)
     job = _job(name, target, backend, module, settings, given)
     check(job)
     if package is not None:
@@ -109,13 +111,17 @@ _TRAINING = {name: next(each for each in train.params if f"--{name}" in each.opt
 command.params[-1:-1] = list(_TRAINING.values())
 
 
-def _check(module: Module, backend: str, settings: dict[str, Any], files: dict[str, Path]) -> None:
-    """Compile all of it, as the job will. Raises QsanError, and click.UsageError for tasks that nothing limits."""
+def _check(module: Module, backend: str, settings: dict[str, Any], files: dict[str, Path], *, runs: bool) -> None:
+    """Compile all of it, as the job will; where nothing `runs` from here, the SDK is not needed for that.
+
+    Raises QsanError, and click.UsageError for tasks that nothing limits.
+    """
     native = bool(settings["native"])
     shots, max_cost, independent = settings["shots"], settings["max_cost"], bool(settings["independent_shots"])
     if independent and shots is None:
         raise click.UsageError("--independent-shots stands beside --shots")
-    chosen = registry.load(spending.named(backend, native=native))
+    named = spending.named(backend, native=native)
+    chosen = registry.load(named) if runs else unrun(named)
     if chosen.capabilities.billed and max_cost is None:
         raise click.UsageError(f"{chosen.capabilities.name} is billed, and a job can ask nobody: give --max-cost USD")
     if not chosen.capabilities.billed and max_cost is not None:
