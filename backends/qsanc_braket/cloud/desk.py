@@ -337,12 +337,12 @@ class Desk:
                 action=sha256(order.action.encode()).hexdigest(),
                 bucket="",
             )
-        limit = fresh[0][0].context.budget_usd
+        limit = _limit(fresh[0][0].context)
         needed = math.fsum(task.reserved_usd for task in tasks.values())
         if not math.isfinite(needed):
             raise errors.refused(f"nobody knows what a task on {self._device.name} costs: nothing was submitted")
         spent, reserved = self._journal.spent, self._journal.reserved
-        if limit is not None and not spent + reserved + needed <= limit + 1e-9:
+        if not spent + reserved + needed <= limit + 1e-9:
             raise errors.over_budget(self._folder, spent, reserved, needed, limit)
         try:
             bucket = self._patiently("say where results go", lambda: self._session.bucket)
@@ -483,6 +483,7 @@ class Desk:
             about = self._patiently("say where a task stands", lambda: self._session.task(arn))
         except (Refused, Missing) as reason:
             raise BackendFailure(f"the service does not know the task {arn}: {reason}", retryable=False) from None
+        self._same(task, about)
         status = str(about.get("status"))
         if status in ("CREATED", "QUEUED", "RUNNING"):
             self._journal.state(task.token, status)  # type: ignore[arg-type]
@@ -518,6 +519,18 @@ class Desk:
             f"{len(given.outcomes) - given.good} of {len(given.outcomes)} executables failed: {'; '.join(failures[:3])}"
         )
         self._journal.state(task.token, "PARTIAL", cost_usd=usd, message=told)
+
+    def _same(self, task: Task, about: Mapping[str, Any]) -> None:
+        """Raises QsanError (QS933) where the ARN that the journal has for a task is another task's."""
+        named = {
+            "tag": ((about.get("tags") or {}).get(TAG), task.token),
+            "device": (about.get("deviceArn"), task.device),
+            "number of shots": (about.get("shots"), task.shots),
+        }
+        for what, (there, here) in named.items():
+            if there != here:
+                told = f"the service says that {task.arn} has the {what} {there}, and the task has {here}"
+                raise errors.damaged(self._journal.path, None, told)
 
     def _given(self, task: Task, order: _Order, about: Mapping[str, Any], *, needed: bool) -> Given | None:
         bucket, folder = str(about.get("outputS3Bucket")), str(about.get("outputS3Directory"))
@@ -582,6 +595,14 @@ class Desk:
                     raise errors.patience_ended(self._folder, what, str(reason), passed) from None
             self._manner.sleep(pause)
             wait = min(2 * wait, self._manner.longest_s)
+
+
+def _limit(context: Context) -> float:
+    """What the run folder may cost in US dollars. Raises QsanError (QS802) where nobody has said so."""
+    limit = context.budget_usd
+    if limit is None or not limit >= 0:
+        raise errors.no_limit(limit)
+    return limit
 
 
 def _action(sent: Sequence[Sent], *, as_set: bool) -> str:

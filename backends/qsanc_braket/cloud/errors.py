@@ -55,6 +55,17 @@ def over_budget(folder: Path, spent: float, reserved: float, needed: float, limi
     )
 
 
+def no_limit(given: float | None) -> QsanError:
+    title = "nobody has said what this may cost" if given is None else f"nothing can cost {given} USD at most"
+    return _fail(
+        "QS802",
+        title,
+        expected="an amount of US dollars, 0 or more",
+        notes=("nothing was submitted",),
+        help="give max_cost=..., or math.inf; `--max-cost` for a command",
+    )
+
+
 def no_folder(name: str) -> QsanError:
     return _fail("QS802", f"{name} is billed, and there is no folder to keep its tasks in", help="give a run folder")
 
@@ -99,8 +110,10 @@ def refused(title: str, help: str = "") -> QsanError:
 
 
 def onward(folder: Path, more: str = "") -> str:
-    same = f"the same command with `{more.strip()}`" if more else "the same command"
-    return f"`qsanc resume {folder}{more}` goes on with a training, {same} with a prediction"
+    """What the user does to go on: a training is resumed, all else is asked again with the same folder."""
+    if (folder / "run.json").exists():
+        return f"`qsanc resume {folder}{more}` goes on"
+    return f"give the same command again{f', with `{more.strip()}`' if more else ''}"
 
 
 def patience_ended(folder: Path, what: str, reason: str, seconds: float) -> BackendFailure:
