@@ -27,7 +27,10 @@ LATER = words("gate measure while extern kernel dataset requires")
 @click.option("--name", metavar="NAME", help="Of the circuit; by default that of the file.")
 @click.option("-o", "--out", type=options.file, metavar="FILE.qsan", help="Write a file instead of the terminal.")
 def command(file: Path, name: str | None, out: Path | None) -> int:
-    """Read a program in OpenQASM 3 as a .qsan file with one circuit, or one ansatz where nothing is measured."""
+    """Read a program in OpenQASM 3 as a .qsan file with one circuit, or one ansatz where nothing is measured.
+
+    Controls and powers follow the specification of OpenQASM 3; QS822 tells where Braket's interpreter differs.
+    """
     taken = LATER | {*tables().keywords, *(row.name for row in BUILTINS), *GATES}
     program = read(read_source(file), taken=taken)
     if program.warnings:

@@ -34,7 +34,6 @@ NOT_READ: Mapping[str, str] = MappingProxyType(
         "defcalgrammar": "leave the calibration out",
         "let": "write the register and its index where the alias is used",
         "output": "measure into a `bit` register",
-        "box": "leave the box out and keep the gates in it",
         "delay": "leave the delay out",
         "reset": "use another qubit; all of them start in zero",
         "nop": "leave it out",
@@ -44,7 +43,8 @@ NOT_READ: Mapping[str, str] = MappingProxyType(
 """Words of OpenQASM that begin what is not read, with what to do instead."""
 
 _WORDS = {
-    "NAME": "a name", "INTEGER": "a number", "FLOAT": "a number", "STRING": 'a file name such as "stdgates.inc"',
+    "NAME": "a name", "HARDWARE": "a hardware qubit such as `$0`",
+    "INTEGER": "a number", "FLOAT": "a number", "STRING": 'a file name such as "stdgates.inc"',
     "SIGN": "`+`", "TIMES": "`*`", "RAISED": "`**`", "TYPE": "a type", "PRAGMA": "", "ANNOTATION": "",
     "$END": "the end of the file", "SEMICOLON": "`;`", "COMMA": "`,`", "COLON": "`:`", "EQUAL": "`=`", "AT": "`@`",
     "LPAR": "`(`", "RPAR": "`)`", "LSQB": "`[`", "RSQB": "`]`", "LBRACE": "`{`", "RBRACE": "`}`",
@@ -54,7 +54,7 @@ _STATEMENT = frozenset({"BARRIER", "MEASURE", "FOR", "CTRL"})
 
 
 class _NotRead(Exception):
-    """The lexer met a word of `NOT_READ`, or a qubit by its hardware number."""
+    """The lexer met a word of `NOT_READ`."""
 
     def __init__(self, token: Token) -> None:
         super().__init__(str(token))
@@ -112,19 +112,16 @@ def _parser() -> Lark:
 
 
 def _read_word(token: Token) -> Token:
-    if token in NOT_READ or token.startswith("$"):
+    if token in NOT_READ:
         raise _NotRead(token)
     return token
 
 
 def _unread(source: Source, token: Token) -> Diagnostic:
-    if token.startswith("$"):
-        title, help = f"the hardware qubit `{token}` is not read", "declare `qubit[n] q;` and write `q[0]`"
-    else:
-        title, help = f"`{token}` is not read", NOT_READ[token]
     return Diagnostic(
-        "QS821", Severity.ERROR, title, span(source, token), "a part of OpenQASM 3 that no .qsan circuit has",
-        expected="expected registers, inputs, constants, gates and measurements at the end", help=help,
+        "QS821", Severity.ERROR, f"`{token}` is not read", span(source, token),
+        "a part of OpenQASM 3 that no .qsan circuit has",
+        expected="expected registers, inputs, constants, gates and measurements at the end", help=NOT_READ[token],
     )  # fmt: skip
 
 

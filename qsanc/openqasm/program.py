@@ -43,7 +43,8 @@ Reading: TypeAlias = Expectations | Outcomes
 class Imported:
     """A circuit as it was read. Angles are affine in `atoms`, texts of .qsan; the first of them are the inputs.
 
-    `inputs` are pairs of the name in .qsan and the one in OpenQASM. `reading` None: nothing is measured.
+    `inputs` are pairs of the name in .qsan and the one in OpenQASM. `reading` None: nothing is measured. `hardware` are
+    the numbers of the qubits by wire, rising, where the program names them so (`$3`); there is one register then.
     """
 
     registers: tuple[Register, ...]
@@ -52,6 +53,7 @@ class Imported:
     body: tuple[Gate, ...]
     reading: Reading | None
     warnings: tuple[Diagnostic, ...]
+    hardware: tuple[int, ...] = ()
 
     @property
     def wires(self) -> int:

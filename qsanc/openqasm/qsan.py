@@ -42,16 +42,28 @@ def qsan(program: Imported, name: str, *, taken: Collection[str] = ()) -> str:
 def _registers(program: Imported, used: Collection[str]) -> tuple[tuple[Register, ...], Places, list[str]]:
     """The registers, how each wire is written, and remarks for a reader."""
     own = _written(program.registers)
+    if program.hardware:
+        own = {wire: f"${number}" for wire, number in enumerate(program.hardware)}
     if not isinstance(program.reading, Outcomes) or _part(program.registers, program.reading.wires) is not None:
-        return program.registers, own, []
+        places = _written(program.registers)
+        return program.registers, places, _mapped(program, places, own) if program.hardware else []
     wires = program.reading.wires
     others = tuple(wire for wire in range(program.wires) if wire not in wires)
     first, second = mangled(["measured", "rest"], used)
     registers = [Register(first, len(wires), 0)] + ([Register(second, len(others), len(wires))] if others else [])
     now = _written(registers)
     places = {wire: now[place] for place, wire in enumerate((*wires, *others))}
-    named = ", ".join(f"{places[wire]} is {own[wire]}" for wire in (*wires, *others)[:8])
-    return tuple(registers), places, [f"{named}{', ...' if program.wires > 8 else ''}."]
+    return tuple(registers), places, _mapped(program, places, own, (*wires, *others))
+
+
+def _mapped(program: Imported, places: Places, own: Places, order: tuple[int, ...] = ()) -> list[str]:
+    """Which wire is which qubit of the program: eight of them, or all where the program has them by number."""
+    order = order or tuple(range(program.wires))
+    named = [f"{places[wire]} is {own[wire]}" for wire in order]
+    if not program.hardware and len(named) > 8:
+        return [f"{', '.join(named[:8])}, ...."]
+    rows = [", ".join(named[at : at + 8]) for at in range(0, len(named), 8)]
+    return [f"{row}{',' if row is not rows[-1] else '.'}" for row in rows]
 
 
 def _written(registers: Collection[Register]) -> Places:

@@ -2,8 +2,9 @@
 
 Read are the version, `include "stdgates.inc"`, inputs of type float or angle, constants, registers (also `qreg` and
 `creg`), gates and their definitions, the modifiers inv, pow, ctrl and negctrl, loops over what is known, barriers,
-which do nothing, measurements at the end, and Braket's pragmas for expectations and probabilities. Names of Braket's
-gates are known without an include, and `U` is that of OpenQASM with or without one.
+which do nothing, boxes, measurements at the end, and Braket's pragmas for expectations and probabilities. Names of
+gates of Braket and Qiskit are known without an include, and `U` is that of OpenQASM with or without one. Hardware
+qubits (`$3`) become one register in rising order.
 
 Loops and definitions are written out. Nothing in the text is trusted: what grows too large ends with QS825, everything
 else that is wrong or not read with QS820 to QS824, each statement for itself.
@@ -24,7 +25,7 @@ from lark import Token, Tree
 from qsanc.diagnostics import Diagnostic, QsanError, Severity
 from qsanc.ir.circuit import Angle, Gate, Pauli
 from qsanc.openqasm import limits
-from qsanc.openqasm.gatenames import BRAKET, BUILT_IN, STDGATES, Meaning
+from qsanc.openqasm.gatenames import BRAKET, BUILT_IN, OTHERS, STDGATES, Meaning
 from qsanc.openqasm.modifiers import MOST_CONTROLS, Stretch, Wires, controlled
 from qsanc.openqasm.names import KEYWORDS, mangled
 from qsanc.openqasm.parser import Node, parse, span
@@ -35,6 +36,8 @@ from qsanc.source import Source, Span
 
 _SHORT = 1_000
 """Gates of a definition that are kept to be written again."""
+_HARDWARE = "$"
+"""Stands for the name of the register of hardware qubits, which has none."""
 _DECLARATIONS = frozenset({"input", "const", "qubits", "qreg", "bits", "creg", "gate_def"})
 
 
@@ -81,6 +84,7 @@ class _Reader:
         self._expansions: dict[tuple[int, tuple[Angle, ...]], Stretch] = {}
         self._inputs: list[tuple[str, str]] = []
         self._registers: dict[str, Register] = {}
+        self._hardware: dict[int, int] = {}
         self._bits: dict[str, int | None] = {}
         self._places: dict[str, Span] = {}
         self._names: dict[str, None] = {}
@@ -95,11 +99,12 @@ class _Reader:
         self._outcomes: Wires | None = None
 
     def run(self, tree: Node) -> Imported:
-        for child in tree.children:
-            if not isinstance(child, Tree):
-                continue
+        items = _trees(tree)
+        for place, child in enumerate(items):
             try:
-                self._item(child)
+                if not place:
+                    self._number_hardware(tree)
+                self._item(child, items[place + 1].data if place + 1 < len(items) else "")
             except TooLarge as wrong:
                 self._found.append(wrong.diagnostic)
                 break
@@ -118,7 +123,7 @@ class _Reader:
             raise QsanError(self._found)
         return Imported(
             tuple(self._registers.values()), tuple(self._inputs), tuple(self._atoms.texts), tuple(self._body),
-            self._reading(), tuple(self._found),
+            self._reading(), tuple(self._found), tuple(self._hardware),
         )  # fmt: skip
 
     def _report(self, found: Diagnostic, node: Node) -> None:
@@ -131,7 +136,26 @@ class _Reader:
 
     # ---- items and statements ------------------------------------------------------------------------------------
 
-    def _item(self, node: Node) -> None:
+    def _number_hardware(self, tree: Node) -> None:
+        """One register for all qubits that are named by their hardware numbers, in rising order."""
+        if "$" not in self._source.text:
+            return
+        numbers = set()
+        for token in tree.scan_values(lambda value: isinstance(value, Token) and value.type == "HARDWARE"):
+            if len(token) > 10:
+                raise TooLarge(f"the hardware qubit `{token[:12]}…` has too large a number", span(self._source, token),
+                               "use a number below 1000000000")  # fmt: skip
+            numbers.add(int(token[1:]))
+            if len(numbers) > limits.MOST_QUBITS:
+                raise TooLarge(f"the program has more than {limits.MOST_QUBITS} qubits", span(self._source, token),
+                               "use fewer qubits")  # fmt: skip
+        if numbers:
+            self._hardware = {number: wire for wire, number in enumerate(sorted(numbers))}
+            self._registers[_HARDWARE] = Register(self._own_name("q"), len(numbers), 0)
+            self._wires = len(numbers)
+
+    def _item(self, node: Node, following: str) -> None:
+        """An item of the program, and the kind of the one behind it."""
         match node.data:
             case "version":
                 self._version(node)
@@ -156,7 +180,7 @@ class _Reader:
             case "gate_def":
                 self._define(node)
             case "pragma":
-                self._pragma(_token(node.children[0]))
+                self._pragma(_token(node.children[0]), following)
             case _:
                 self._statement(node, self._global())
 
@@ -188,16 +212,19 @@ class _Reader:
                 for inner in self._rounds(node, scope):
                     for child in _body_of(node):
                         self._statement(child, inner)
+            case "box":
+                for child in _trees(_tree(node.children[0])):
+                    self._statement(child, scope)
             case "barrier":
                 for operand in _operands(node):
                     self._operand(operand, scope)
             case "pragma":
                 raise self._wrong(
                     "QS821",
-                    "a pragma inside of a loop is not read",
+                    "a pragma inside of a loop or a box is not read",
                     node,
                     expected="gates and measurements",
-                    help="move it behind the loop",
+                    help="move it behind the end of the block",
                 )
             case _:
                 pass
@@ -263,6 +290,13 @@ class _Reader:
     def _register(self, node: Node, name: object, size: object, *, bits: bool) -> None:
         word = _token(name)
         length = None
+        if self._hardware and not bits:
+            first = next(iter(self._hardware))
+            raise self._wrong(
+                "QS821", "declared qubits beside hardware qubits are not read", word,
+                f"the program uses `${first}` too", expected="qubits of one kind",
+                help=f"write an element of `{word}` in the place of each hardware qubit",
+            )  # fmt: skip
         if isinstance(size, Tree | Token):
             length = self._integer(size, self._global(), "the length of a register")
             if length < 1:
@@ -334,13 +368,17 @@ class _Reader:
         name = next(_token(child) for child in node.children if isinstance(child, Token))
         modifiers = [child for child in node.children if isinstance(child, Tree) and child.data == "modifier"]
         args = next((child for child in node.children if isinstance(child, Tree) and child.data == "args"), None)
-        meaning = self._meaning(name, scope)
+        meaning = self._meaning(name, scope, node)
         angles = tuple(as_angle(self._value(arg, scope)) for arg in (args.children if args else ()))
+        if 0 < meaning.angles - len(angles) <= len(meaning.rest):
+            angles += meaning.rest[len(angles) - meaning.angles :]
         if len(angles) != meaning.angles:
+            fewest = f"{meaning.angles - len(meaning.rest)} or " if meaning.rest else ""
+            takes = f"{fewest}{_count(meaning.angles, 'angle')}"
             raise self._wrong(
-                "QS823", f"`{name}` takes {_count(meaning.angles, 'angle')}, and is given {len(angles)}", args or name,
+                "QS823", f"`{name}` takes {takes}, and is given {len(angles)}", args or name,
                 "these angles" if args else "no angles",
-                expected=f"{_count(meaning.angles, 'angle')} in parentheses" if meaning.angles else "no angles",
+                expected=f"{takes} in parentheses" if meaning.angles else "no angles",
                 help=f"write `{name}({', '.join(['0.5'] * meaning.angles)})`" if meaning.angles else "leave them out",
             )  # fmt: skip
         plan = [self._modifier(modifier, scope) for modifier in modifiers]
@@ -416,12 +454,12 @@ class _Reader:
             )  # fmt: skip
         return kind, count
 
-    def _meaning(self, name: Token, scope: _Scope) -> Meaning:
+    def _meaning(self, name: Token, scope: _Scope, call: Node) -> Meaning:
         word = str(name)
         own = self._gates.get(word)
         if own is not None and own.number < scope.before:
             return Meaning(len(own.params), len(own.qubits), lambda a, w: self._expanded(name, own, a, w, scope.depth))
-        for table in (BUILT_IN, STDGATES if self._standard else {}, BRAKET):
+        for table in (BUILT_IN, STDGATES if self._standard else {}, BRAKET, OTHERS):
             if word in table:
                 return table[word]
         if own is not None:
@@ -433,9 +471,10 @@ class _Reader:
         if word in STDGATES:
             help = 'write `include "stdgates.inc";` behind the version'
         else:
-            known = [*self._gates, *BUILT_IN, *(STDGATES if self._standard else ()), *BRAKET]
-            near = get_close_matches(word, known, 1)
-            help = f"did you mean `{near[0]}`?" if near else f"define it: `gate {word} a {{ ... }}`"
+            known = [*self._gates, *BUILT_IN, *(STDGATES if self._standard else ()), *BRAKET, *OTHERS]
+            near = _slip(word, known)
+            define = f"define it: `{_blank_definition(word, call)}`"
+            help = f"did you mean `{near}`? Otherwise {define}" if near else define
         raise self._wrong(
             "QS822", f"unknown gate `{word}`", name, "no gate has this name",
             expected="a gate of stdgates.inc or of Braket, or one that is defined before", help=help,
@@ -552,9 +591,16 @@ class _Reader:
     def _operand(self, node: Node, scope: _Scope) -> tuple[Wires, bool]:
         """The wires of an operand, and whether it is a single qubit."""
         name = _token(node.children[0])
+        if name.type == "HARDWARE":
+            if scope.local:
+                raise self._wrong(
+                    "QS821", "a hardware qubit in the definition of a gate is not read", name, "not one of its qubits",
+                    expected="the qubits of the gate", help="name it as a qubit of the gate",
+                )  # fmt: skip
+            return (self._hardware[int(name[1:])],), True
         wires = scope.qubits.get(str(name))
         if wires is None:
-            near = get_close_matches(str(name), list(scope.qubits), 1)
+            near = get_close_matches(str(name), [other for other in scope.qubits if other != _HARDWARE], 1)
             raise self._wrong(
                 "QS822", f"there are no qubits `{name}`", name, "not declared here", expected="qubits",
                 help=f"did you mean `{near[0]}`?" if near else f"declare them: `qubit[2] {name};`",
@@ -639,9 +685,22 @@ class _Reader:
             expected="one measurement of each qubit", help="remove one of them",
         )  # fmt: skip
 
-    def _pragma(self, token: Token) -> None:
+    def _pragma(self, token: Token, following: str) -> None:
         text = re.sub(r"^#?pragma\s*", "", str(token)).strip()
-        if re.match(r"braket\s+(noise|unitary|verbatim)\b", text):
+        if re.match(r"braket\s+unitary\b", text):
+            raise self._wrong(
+                "QS821", "a gate that is given by its matrix is not read", token, "this matrix is applied to qubits",
+                expected="gates by their names",
+                help="write it as gates; `U(theta, phi, lambda) q;` is any gate of one qubit",
+            )  # fmt: skip
+        if re.fullmatch(r"braket\s+verbatim", text):
+            if following == "box":
+                return
+            raise self._wrong(
+                "QS821", "the pragma `braket verbatim` stands in front of no box", token, "nothing to leave as it is",
+                expected="`box { ... }` behind it", help="put the gates into a box, or remove the pragma",
+            )  # fmt: skip
+        if re.match(r"braket\s+(noise|verbatim)\b", text):
             raise self._wrong(
                 "QS821", f"the pragma `{' '.join(text.split()[:2])}` is not read", token, "it changes the circuit",
                 expected="pragmas for results", help="write gates instead, or remove it",
@@ -671,10 +730,10 @@ class _Reader:
             return True
         factors: dict[int, str] = {}
         for part in text.split("@"):
-            match = re.fullmatch(r"\s*([xyzi])\s*\(\s*(\w+)\s*(?:\[\s*(\d{1,6})\s*\])?\s*\)\s*", part)
-            if match is None or match[2] not in scope.qubits:
+            match = re.fullmatch(r"\s*([xyzi])\s*\(\s*(\$?\w+)\s*(?:\[\s*(\d{1,6})\s*\])?\s*\)\s*", part)
+            wires = self._named_in_pragma(match[2], scope) if match is not None else ()
+            if match is None or not wires:
                 return False
-            wires = scope.qubits[match[2]]
             place = int(match[3]) if match[3] is not None else 0
             if (match[3] is None and len(wires) > 1) or place >= len(wires) or wires[place] in factors:
                 return False
@@ -682,16 +741,23 @@ class _Reader:
         self._expectations.append(Pauli(tuple(sorted((w, letter) for w, letter in factors.items() if letter != "I"))))
         return True
 
+    def _named_in_pragma(self, name: str, scope: _Scope) -> Wires:
+        """The qubits of a name in a pragma; none where it is unknown."""
+        if re.fullmatch(r"\$[0-9]{1,9}", name):
+            wire = self._hardware.get(int(name[1:]))
+            return () if wire is None else (wire,)
+        return scope.qubits.get(name, ())
+
     def _distributed(self, text: str) -> bool:
         scope = self._global()
         if self._outcomes is not None:
             return False
         found: list[int] = []
         for part in text.split(",") if text and text != "all" else ():
-            match = re.fullmatch(r"\s*(\w+)\s*(?:\[\s*(\d{1,6})\s*\])?\s*", part)
-            if match is None or match[1] not in scope.qubits:
+            match = re.fullmatch(r"\s*(\$?\w+)\s*(?:\[\s*(\d{1,6})\s*\])?\s*", part)
+            wires = self._named_in_pragma(match[1], scope) if match is not None else ()
+            if match is None or not wires:
                 return False
-            wires = scope.qubits[match[1]]
             if match[2] is None:
                 found += wires
             elif int(match[2]) < len(wires):
@@ -809,6 +875,29 @@ def _operands(node: Node) -> list[Node]:
 def _body_of(loop: Node) -> list[Node]:
     body = _tree(loop.children[3])
     return _trees(body) if body.data == "block" else [body]
+
+
+def _slip(word: str, known: Sequence[str]) -> str | None:
+    """The name that `word` is a slip of: one in other case, or a long one with the same digits and length or so.
+
+    Short names of gates differ by a letter or two from each other, and another gate would be another circuit.
+    """
+    for name in known:
+        if name.casefold() == word.casefold():
+            return name
+    near = get_close_matches(word, known, 3, 0.85) if len(word) > 5 else []
+    return next((name for name in near if re.sub(r"\D", "", name) == re.sub(r"\D", "", word)), None)
+
+
+def _blank_definition(word: str, call: Node) -> str:
+    """The head of a definition that `call` would fit, its body left open: `gate other(a) q0, q1 { ... }`."""
+    operands = len(_operands(call)) - sum(
+        tree.data == "modifier" and str(tree.children[0]) in ("ctrl", "negctrl") for tree in _trees(call)
+    )
+    args = next((tree for tree in _trees(call) if tree.data == "args"), None)
+    names = [f"a{k}" for k in range(len(args.children))] if args is not None else []
+    params = f"({', '.join(names)})" if names else ""
+    return f"gate {word}{params} {', '.join(f'q{k}' for k in range(max(1, operands)))} {{ ... }}"
 
 
 def _moved(stretch: Stretch, wires: Wires) -> Stretch:

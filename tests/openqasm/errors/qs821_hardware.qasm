@@ -1,1 +1,3 @@
-h $0;
+OPENQASM 3.0;
+gate g a { h $1; }
+g $0;
