@@ -142,9 +142,10 @@ class Unkind:
                 task.good = [not whole and k >= bad for k in range(task.executables)]
                 if not any(task.good):
                     task.status = "CANCELLED" if status == "CANCELLED" else "FAILED"
-            about = {"status": task.status, "outputS3Bucket": "b", "outputS3Directory": task.arn}
+            about: dict[str, Any] = {"status": task.status, "outputS3Bucket": "b", "outputS3Directory": task.arn}
+            about |= {"deviceArn": task.device, "shots": task.shots, "tags": {TAG: task.token}}
             if task.status in ("COMPLETED", "FAILED", "CANCELLED"):
-                about["numSuccessfulShots"] = sum(task.good) * (task.shots // task.executables)  # type: ignore[assignment]
+                about["numSuccessfulShots"] = sum(task.good) * (task.shots // task.executables)
             return about
 
         found: Mapping[str, Any] = self._call(do)

@@ -704,6 +704,50 @@ def test_what_the_device_would_refuse_is_not_sent(service: Service, tmp_path: Pa
     assert chosen.check(MODULE, shots=100) == ()
 
 
+def test_arns_that_are_another_task_s_are_refused(service: Service, tmp_path: Path) -> None:
+    """Two tasks whose ARNs were exchanged in the journal: nobody reads the results of another circuit as one's own."""
+    device = find("SV1")
+    straight = run(tmp_path, request(rows=1), device)
+    path = tmp_path / "tasks.jsonl"
+    lines = [line for line in map(json.loads, path.read_text().splitlines()) if line.get("event") != "state"]
+    arns = [line["arn"] for line in lines if line.get("event") == "created"]
+    turned = iter([*arns[1:], arns[0]])
+    other = [line | {"arn": next(turned)} if line.get("event") == "created" else line for line in lines]
+    for kept in (tmp_path / "tasks").iterdir():
+        kept.unlink()
+    path.write_text("".join(json.dumps(line) + "\n" for line in other))
+    with pytest.raises(QsanError) as caught:
+        run(tmp_path, request(rows=1), device)
+    (found,) = caught.value.diagnostics
+    assert found.code == "QS933"
+    assert arns[1] in found.title
+    assert list((tmp_path / "tasks").iterdir()) == []
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert values(run(tmp_path, request(rows=1), device)) == values(straight)
+    agree(tmp_path, service)
+
+
+@pytest.mark.parametrize(("factor", "taken"), [(0.0, 1.0), (0.5, 1.0), (2.0, 2.0)])
+def test_a_price_below_the_table_s_is_not_believed(
+    service: Service, tmp_path: Path, factor: float, taken: float
+) -> None:
+    """Whoever writes a price of 0 into the folder does not get past the limit; a price that rose counts."""
+    sv1 = find("SV1")
+    run(tmp_path, request(rows=1), sv1)
+    path = tmp_path / "device.json"
+    content = json.loads(path.read_text())
+    content["devices"][sv1.arn]["capabilities"]["service"]["deviceCost"]["price"] *= factor
+    path.write_text(json.dumps(content))
+    with pytest.raises(QsanError) as caught:
+        run(tmp_path, request(rows=1), sv1, step=1, budget_usd=0.001)
+    (found,) = caught.value.diagnostics
+    assert found.code == "QS802"
+    assert f"would cost {taken * 2 * 3 / 60 * 0.075:.4f} USD" in found.title
+    _, priced = backend(sv1)._counter.desk(Context(run_folder=tmp_path))
+    assert ("says less" in priced.price.source) == (factor < 1)
+    assert len(service.tasks) == 2
+
+
 def test_without_credentials_there_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)

@@ -190,6 +190,8 @@ T = task().token
             "second ARN",
         ),
         ([INTENT, {"event": "state", "token": T, "state": "LOST"}], 3, "state"),
+        ([INTENT, {"event": "state", "token": T, "state": "COMPLETED"}], 3, "no ARN"),
+        ([INTENT, {"event": "state", "token": T, "state": "RUNNING"}], 3, "no ARN"),
         ([INTENT, {"event": "state", "token": T, "state": "FAILED", "cost_usd": "1"}], 3, "cost_usd"),
         ([INTENT, {"event": "state", "token": T, "state": "FAILED", "message": 1}], 3, "message"),
         (["[" * 100_000], 2, "JSON"),

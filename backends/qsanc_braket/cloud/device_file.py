@@ -2,7 +2,7 @@
 
 Placement and chunks follow from a sheet, and tokens from them: a sheet that changed in between would make other tasks.
 So each is asked for once and kept in `device.json`, as the service gave it. The file also names the run whose journal
-is beside it.
+is beside it. Its prices are believed as far as they are not below those of the table: limits rest on them.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from qsanc_braket.cloud import errors
-from qsanc_braket.devices.model import Device
+from qsanc_braket.devices.model import Device, Price
 from qsanc_braket.devices.sheet import device_of
+from qsanc_braket.devices.table import known
 
 NAME = "device.json"
 KIND, VERSION = "qsanc devices", 1
+_FIGURES = ("task_usd", "shot_usd", "minute_usd", "minimum_s")
 
 
 def kept(folder: Path, arn: str, ask: Callable[[], Mapping[str, Any]], begin: Callable[[], str]) -> Device:
@@ -38,7 +41,19 @@ def kept(folder: Path, arn: str, ask: Callable[[], Mapping[str, Any]], begin: Ca
     name, status = sheet.get("name"), sheet.get("status")
     if not isinstance(name, str) or status not in ("online", "offline", "retired"):
         raise errors.damaged(path, None, f"the name or the status of {arn} is missing")
-    return device_of(sheet.get("capabilities"), arn, name, status, where=str(path))
+    return _priced(device_of(sheet.get("capabilities"), arn, name, status, where=str(path)), path)
+
+
+def _priced(device: Device, path: Path) -> Device:
+    """With each figure of the price at least that of the table, if the table knows the device."""
+    table = next((each.price for each in known() if each.arn == device.arn), None)
+    if table is None:
+        return device
+    least = {name: max(getattr(device.price, name), getattr(table, name)) for name in _FIGURES}
+    if all(getattr(device.price, name) == figure for name, figure in least.items()):
+        return device
+    source = f"{table.source}, where {path} says less"
+    return replace(device, price=Price(**least, as_of=table.as_of, source=source))
 
 
 def run_of(folder: Path) -> str | None:

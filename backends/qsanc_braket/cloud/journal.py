@@ -386,10 +386,12 @@ class Journal:
                 self._arns[arn] = token
                 self._tasks[token] = replace(task, arn=arn, state="CREATED")
             case "state":
-                task = self._known(entry, token)
+                task, state = self._known(entry, token), entry.state("state")
+                if task.arn is None and state not in ("INTENDED", "FAILED", "CANCELLED"):
+                    entry.wrong(f"it calls a task {state} that has no ARN")
                 self._tasks[token] = replace(
                     task,
-                    state=entry.state("state"),
+                    state=state,
                     cost_usd=entry.amount("cost_usd") if "cost_usd" in entry.value else task.cost_usd,
                     message=entry.text("message") if "message" in entry.value else task.message,
                 )
