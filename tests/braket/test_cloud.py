@@ -615,6 +615,25 @@ def test_an_interruption_leaves_the_tasks_and_says_so(service: Service, tmp_path
     agree(tmp_path, service)
 
 
+def test_an_interruption_among_submissions_says_so_too(service: Service, tmp_path: Path) -> None:
+    """The second of two tasks waits for its turn."""
+    service.faults.queued_s = 60.0
+
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    slow = replace(QUICK, created_a_second=0.1, sleep=interrupted)
+    executable = backend(find("SV1"), manner=slow).lower(MODULE)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        executable.submit(request(rows=1), Context(run_folder=tmp_path, budget_usd=inf))
+    assert caught.value.__notes__[0].startswith("2 tasks in flight: give the same command again")
+    assert len(service.tasks) == 1
+    service.faults.queued_s = 0.0
+    run(tmp_path, request(rows=1), find("SV1"))
+    assert len(service.tasks) == 2
+    agree(tmp_path, service)
+
+
 # before anything is submitted
 
 

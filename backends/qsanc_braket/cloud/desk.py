@@ -145,6 +145,9 @@ class Desk:
                 self._attach(parts)
                 self._create(patient=False)
                 self._rest()
+            except KeyboardInterrupt as interruption:
+                self._interrupted(interruption)
+                raise
             except BaseException:
                 self._close()
                 raise
@@ -154,9 +157,15 @@ class Desk:
         try:
             return self._collected(parts)
         except KeyboardInterrupt as interruption:
-            with self._lock:
-                waiting = len(self._queue) + len(self._flying)
-                self._close()
+            self._interrupted(interruption)
+            raise
+
+    def _interrupted(self, interruption: KeyboardInterrupt) -> None:
+        """Let go, and tell the user what is left open."""
+        with self._lock:
+            waiting = len(self._queue) + len(self._flying)
+            self._close()
+        if waiting:
             interruption.add_note(
                 f"{waiting} task{'s' * (waiting != 1)} in flight: {errors.onward(self._folder)}, and "
                 f"`qsanc tasks {self._folder} --cancel` takes back what was submitted"
