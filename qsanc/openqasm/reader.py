@@ -613,7 +613,7 @@ class _Reader:
         if name not in self._bits:
             raise self._wrong(
                 "QS822", f"there are no bits `{name}`", node.children[0], "not declared", expected="bits",
-                help=f"declare them: `bit[2] {name};`",
+                help="measure into a register of bits" if name.startswith("$") else f"declare them: `bit[2] {name};`",
             )  # fmt: skip
         size = self._bits[name]
         places, single = self._places_of(node, size or 1, size is None, scope)
