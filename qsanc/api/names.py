@@ -14,25 +14,28 @@ from qsanc.syntax import ast
 from qsanc.train import errors
 
 
-def model_named(module: Module, name: str | None) -> str:
-    """`name`, or the only model of the file. Raises QsanError (QS101) where there is none, or the choice is open."""
+def model_named(module: Module, name: str | None, option: str = "") -> str:
+    """`name`, or the only model of the file; `option` is how a command is told it.
+
+    Raises QsanError (QS101) where there is none, or the choice is open.
+    """
     models = [entry for entry in entries(module) if isinstance(item_of(module, entry), ast.Model)]
     if name is not None and isinstance(item_of(module, name), ast.Model):
         return name
     if name is not None:
         title = f"{module.file.source.name} has no model `{name}`"
         raise errors.fail(errors.error("QS101", title, help=errors.near(name, models) or ", ".join(models[:12])))
-    return only(models, "model", module)
+    return only(models, "model", module, option)
 
 
-def only(names: Sequence[str], kind: str, module: Module) -> str:
+def only(names: Sequence[str], kind: str, module: Module, option: str = "") -> str:
     if len(names) == 1:
         return names[0]
     file = module.file.source.name
     if not names:
         raise errors.fail(errors.error("QS101", f"{file} has no {kind}"))
     title = f"{file} has several {kind}s: {errors.listed(names)}"
-    raise errors.fail(errors.error("QS101", title, help=f"name one of them, as in `{names[0]}`"))
+    raise errors.fail(errors.error("QS101", title, help=f"name one of them, as in `{f'{option} {names[0]}'.strip()}`"))
 
 
 def item_of(module: Module, name: str) -> object:

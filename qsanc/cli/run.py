@@ -54,7 +54,7 @@ def command(
     if twice:
         raise click.UsageError(f"`{twice[0]}` is given twice, as an argument and with --set")
     backend = spending.named(backend, native=native)
-    budget = spending.allowed(registry.load(backend), max_cost, out, give="--out FOLDER")
+    budget = spending.allowed(registry.load(backend), max_cost, out, shots, give="--out FOLDER")
     context = Context(run_folder=out, budget_usd=budget, again=again)
     function = Circuit(module, circuit, backend, shots, options.tier(jit), context)
     warn_of_noise(module)

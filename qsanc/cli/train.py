@@ -119,10 +119,10 @@ def command(
         raise click.UsageError("--independent-shots stands beside --shots")
     files = _files({"train": data, "valid": valid, "test": test})
     module = load(file)
-    entry = model_named(module, model)
+    entry = model_named(module, model, "--model")
     backend = spending.named(backend, native=native)
     chosen = registry.load(backend)
-    max_cost = spending.allowed(chosen, max_cost, out, give="--out RUN")
+    max_cost = spending.allowed(chosen, max_cost, out, shots, give="--out RUN")
     warn_of_noise(module)
     tables, sources = _read(files, columns, truncate)
     task = assemble(
@@ -174,7 +174,7 @@ def resumed(
     before = settings.get("max_cost")
     if max_cost is None and isinstance(before, float | int) and 0 < before < math.inf:
         max_cost = float(before)
-    max_cost = spending.allowed(chosen, max_cost, folder, give="RUN")
+    max_cost = spending.allowed(chosen, max_cost, folder, info.shots, give="RUN")
     if chosen.capabilities.billed:
         _tell_of_versions(info.versions)
     if max_cost != before and max_cost is not None and max_cost < math.inf:

@@ -32,6 +32,6 @@ def loaded(
         shots=shots,
         seed=seed,
         jit=options.tier(jit or info.jit.mode),
-        max_cost=allowed(registry.load(name), max_cost, run, give="RUN"),
+        max_cost=allowed(registry.load(name), max_cost, run, shots or info.shots, give="RUN"),
         again=again,
     )
