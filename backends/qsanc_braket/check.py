@@ -116,11 +116,12 @@ def _offered(device: Device, circuits: int, shots: int | None, program_set: bool
         yield Diagnostic("QS801", Severity.WARNING, title, help="choose another device, or submit later")
     if not shots:
         if not device.exact:
-            title = f"{name} gives no exact values: it takes {least} to {most} shots a circuit"
+            title = f"{name} gives no exact values: it takes {_grouped(least)} to {_grouped(most)} shots a circuit"
             yield _no(title, help=f"`--shots {max(least, min(1000, most))}`")
     elif not least <= shots <= most:
         help = f"`--shots {least if shots < least else most}`"
-        yield _no(f"{name} takes {least} to {most} shots a circuit, and {shots} are asked for", help=help)
+        taken = f"{_grouped(least)} to {_grouped(most)} shots a circuit"
+        yield _no(f"{name} takes {taken}, and {_grouped(shots)} are asked for", help=help)
     if not program_set:
         return
     sets = device.program_sets
@@ -131,7 +132,7 @@ def _offered(device: Device, circuits: int, shots: int | None, program_set: bool
         title = f"a program set for {name} holds {sets.executables} executables at most, and this one {circuits}"
         yield _no(title, help=f"split it into {-(-circuits // sets.executables)} tasks")
     if (asked := circuits * (shots or 0)) > sets.shots:
-        title = f"a program set for {name} holds {sets.shots} shots at most, and this one {asked}"
+        title = f"a program set for {name} holds {_grouped(sets.shots)} shots at most, and this one {_grouped(asked)}"
         yield _no(title, help=f"`--shots {max(sets.shots // circuits, 1)}`, or fewer circuits a task")
 
 
@@ -282,6 +283,11 @@ def _unknown(qubit: int, device: Device) -> Diagnostic:
     gaps = sorted(set(range(names[0], names[-1] + 1)) - set(names))
     without = f" without {', '.join(map(str, gaps[:8]))}" if gaps else ""
     return _no(f"{device.name} has no qubit {qubit}", help=f"its qubits are {names[0]} to {names[-1]}{without}")
+
+
+def _grouped(number: int) -> str:
+    """As `qsanc explain` and `qsanc devices` write numbers of shots; what is typed has no spaces."""
+    return f"{number:,}".replace(",", " ")
 
 
 def _listed(names: Collection[str]) -> str:

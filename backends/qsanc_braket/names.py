@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ENTRY = "braket:"
 NATIVE = "+native"
 LOCAL = ("sv", "dm")
 

@@ -86,11 +86,12 @@ def test_a_circuit_has_to_fit() -> None:
 
 @pytest.mark.parametrize(
     ("device", "shots", "allowed", "fix"),
-    [(FORTE, 99, "100 to 5000", 100), (FORTE, 5001, "100 to 5000", 5000), (CEPHEUS, 9, "10 to 50000", 10)],
+    [(FORTE, 99, "100 to 5 000", 100), (FORTE, 5001, "100 to 5 000", 5000), (CEPHEUS, 9, "10 to 50 000", 10)],
 )
 def test_shots_have_a_range(device, shots: int, allowed: str, fix: int) -> None:
     title, help = said(accepts(device, BELL, shots))
-    assert title == f"{device.name} takes {allowed} shots a circuit, and {shots} are asked for"
+    asked = f"{shots:,}".replace(",", " ")
+    assert title == f"{device.name} takes {allowed} shots a circuit, and {asked} are asked for"
     assert help == f"`--shots {fix}`"
     assert accepts(device, BELL, fix) == ()
 
@@ -98,7 +99,7 @@ def test_shots_have_a_range(device, shots: int, allowed: str, fix: int) -> None:
 def test_exact_values_are_for_simulators() -> None:
     for shots in (None, 0):
         title, help = said(accepts(GARNET, BELL, shots))
-        assert title == "Garnet gives no exact values: it takes 1 to 20000 shots a circuit"
+        assert title == "Garnet gives no exact values: it takes 1 to 20 000 shots a circuit"
         assert help == "`--shots 1000`"
         assert accepts(SV1, BELL, shots) == ()
 
@@ -141,7 +142,7 @@ def test_program_sets_have_limits() -> None:
         "split it into 2 tasks",
     )
     title, help = said(accepts(GARNET, [BELL] * 100, 2001, program_set=True))
-    assert title == "a program set for Garnet holds 200000 shots at most, and this one 200100"
+    assert title == "a program set for Garnet holds 200 000 shots at most, and this one 200 100"
     assert "`--shots 2000`" in help
     assert said(accepts(FORTE, BELL, 100, program_set=True))[0] == "Forte-1 takes no program sets"
     assert accepts(FORTE, [BELL] * 200, 100) == (), "tasks of their own have no such limit"

@@ -45,6 +45,7 @@ def test_json_has_what_the_table_has(capsys: pytest.CaptureFixture[str]) -> None
 def test_one_device_in_any_case(capsys: pytest.CaptureFixture[str]) -> None:
     (row,) = json.loads(printed(capsys, "garnet", "--json"))
     assert row["arn"] == "arn:aws:braket:eu-north-1::device/qpu/iqm/Garnet"
+    assert json.loads(printed(capsys, "braket:Garnet", "--json")) == [row], "as other commands call it"
 
 
 def test_a_sheet_says_what_the_device_is_today(

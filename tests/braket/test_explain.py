@@ -22,7 +22,9 @@ from qsanc.train.tables import read_table
 from qsanc.train.task import Choices, Tables, assemble
 from qsanc_braket.batches import chunks
 from qsanc_braket.cli.counts import Counter, Kind, bill
+from qsanc_braket.cli.explain import _quality
 from qsanc_braket.cli.planned import Planned
+from qsanc_braket.devices.fidelity import Expected
 from qsanc_braket.devices.table import find, known
 from qsanc_braket.offered import PORTABLE, capabilities
 from qsanc_numpy.backend import NumpyBackend
@@ -191,7 +193,7 @@ def test_every_device_stands_beside_the_chosen_one(root: Path, capsys: pytest.Ca
     assert main(["explain", model, "--backend", "braket:emerald"]) == 0
     printed = capsys.readouterr().out
     for heading in ("inference", "one training step by parameter_shift", "one training step by spsa"):
-        assert f"vqe_h2, {heading}: one evaluation, 1000 shots an executable" in printed
+        assert f"vqe_h2, {heading}: one evaluation, 1 000 shots an executable" in printed
     marked = [line for line in printed.splitlines() if line.startswith("* ")]
     assert [line.split()[1] for line in marked] == ["Emerald"] * 3
     for device in known():
@@ -270,6 +272,33 @@ def test_a_sheet_gives_limits_prices_and_fidelities(
     assert "sheet.json is not a sheet of Emerald; it looks like one of Garnet" in capsys.readouterr().err
 
 
+def test_one_of_several_models_is_named_as_the_command_takes_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = TWO_LAYERS[TWO_LAYERS.index("model m") :].replace("model m", "model k")
+    (tmp_path / "two.qsan").write_text(TWO_LAYERS + second)
+    assert main(["explain", str(tmp_path / "two.qsan")]) == 1
+    assert "name one of them, as in `--model m`" in capsys.readouterr().err
+
+
+def test_shots_are_written_in_one_way(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(root / "models" / "vqe_h2.qsan")
+    assert main(["explain", model, "--shots", "60000"]) == 0
+    printed = capsys.readouterr().out
+    assert ", 60 000 shots an executable" in printed
+    assert "Garnet takes 1 to 20 000 shots a circuit, and 60 000 are asked for" in printed
+    assert "60000" not in printed
+
+
+def test_a_fidelity_that_all_have_is_one_number() -> None:
+    def expected(value: float) -> Expected:
+        return Expected(value, 1.0, 1.0, 5, 3, 2, ())
+
+    like = (expected(0.9711), expected(0.9714))
+    assert "circuit 0.971, with" in _quality(like)
+    assert "circuit 0.871 to 0.971, with" in _quality((*like, expected(0.8711)))
+
+
 def test_overlaps_have_no_adjoint_gradient(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = str(root / "models" / "data" / "food_or_computing.tsv")
     found = rows(capsys, str(root / "models" / "kernel_attention.qsan"), "--data", data, "--batch", "2")
@@ -293,8 +322,10 @@ def test_independent_shots_run_equal_tokens_each_by_itself(root: Path, capsys: p
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--backend", "numpy"], 2, "braket:Garnet"),
-        (["--backend", "braket:sv"], 2, "braket:Garnet"),
+        (["--backend", "numpy"], 2, "numpy runs on this machine and costs nothing"),
+        (["--backend", "braket:sv"], 2, "braket:sv runs on this machine and costs nothing"),
+        (["--backend", "Garnet"], 2, "braket:Garnet"),
+        (["--backend", "arn:aws:braket:eu-north-1::device/qpu/iqm/Garnet"], 2, "write braket:arn:aws:braket:eu-north"),
         (["--backend", "braket:Garnett"], 1, "QS810"),
         (["--native"], 2, "--backend"),
         (["--sheet", "x.json"], 2, "--backend"),

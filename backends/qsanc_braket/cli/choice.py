@@ -10,9 +10,7 @@ import click
 from qsanc_braket.devices.model import Device
 from qsanc_braket.devices.sheet import read_sheet
 from qsanc_braket.devices.table import find, known
-from qsanc_braket.names import target_of
-
-ENTRY = "braket:"
+from qsanc_braket.names import ENTRY, target_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +31,14 @@ def choose(backend: str | None, sheet: Path | None) -> Choice:
     devices = tuple(device for device in known() if device.status != "retired")
     if backend is None:
         return Choice(devices, None, False)
+    if backend.startswith("arn:"):
+        raise click.UsageError(f"--backend names a device behind its entry: write {ENTRY}{backend}")
     target = target_of(backend.removeprefix(ENTRY))
-    if not backend.startswith(ENTRY) or target.local:
+    if backend.partition(":")[0] == "numpy" or (backend.startswith(ENTRY) and target.local):
+        raise click.UsageError(
+            f"{backend} runs on this machine and costs nothing; --backend names a device, braket:NAME"
+        )
+    if not backend.startswith(ENTRY):
         raise click.UsageError(f"--backend names a device here, as in braket:Garnet, and {backend} is none")
     device = _described(target.name, sheet)
     others = tuple(device if other.arn == device.arn else other for other in devices)

@@ -15,6 +15,7 @@ from qsanc_braket.cli.table import grouped
 from qsanc_braket.devices.model import Device
 from qsanc_braket.devices.sheet import read_sheet
 from qsanc_braket.devices.table import find, known
+from qsanc_braket.names import ENTRY
 
 
 @click.command()
@@ -30,7 +31,7 @@ def command(device: str | None, live: bool, sheet: Path | None, as_json: bool) -
     """
     if sheet is not None and (device is None or live):
         raise click.UsageError("--sheet stands beside DEVICE, and without --live")
-    devices = known() if device is None else (find(device),)
+    devices = known() if device is None else (find(device.removeprefix(ENTRY)),)
     if sheet is not None:
         devices = tuple(read_sheet(sheet, arn=d.arn, name=d.name, status=d.status) for d in devices)
     if live:

@@ -105,7 +105,7 @@ def command(
     module = load(file)
     counter = Counter(
         module,
-        model_named(module, model),
+        model_named(module, model, "--model"),
         None if data is None else Tables(read_table(data), columns=columns, truncate=truncate),
         sizes,
         batch,
@@ -156,7 +156,7 @@ def _show(counter: Counter, choice: Choice, rows: Sequence[Row]) -> None:
         if not ours:
             continue
         work = ours[0].work
-        shots = f", {work.shots} shots an executable" if work.shots else ""
+        shots = f", {grouped(work.shots)} shots an executable" if work.shots else ""
         click.echo(f"{counter.entry}, {heading}: {_records(work)}{shots}")
         refused, shown = list[str](), list[tuple[str, ...]]()
         for row in ours:
@@ -182,7 +182,7 @@ def _show(counter: Counter, choice: Choice, rows: Sequence[Row]) -> None:
 def _quality(found: Sequence[Expected]) -> str:
     """In words: the worst and the best of the settings, and what is not known."""
     values = sorted(expected.value for expected in found)
-    spread = f"{values[0]:.3f}" if len(values) == 1 else f"{values[0]:.3f} to {values[-1]:.3f}"
+    spread = " to ".join(dict.fromkeys((f"{values[0]:.3f}", f"{values[-1]:.3f}")))
     gates = max(expected.two_qubit_gates for expected in found)
     missing = {name for expected in found for name in expected.missing}
     rest = f"; without a number, and taken as perfect: {', '.join(sorted(missing))}" if missing else ""

@@ -133,7 +133,7 @@ def _check(module: Module, backend: str, settings: dict[str, Any], files: dict[s
         tables = Tables(*parts, columns=settings["columns"], truncate=bool(settings["truncate"]))
     assemble(
         module,
-        model_named(module, settings["model"]),
+        model_named(module, settings["model"], "--model"),
         chosen,
         tables,
         sizes=settings["sizes"],
