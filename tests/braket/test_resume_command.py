@@ -10,8 +10,10 @@ import pytest
 from standin import Service
 
 from qsanc.cli import main
+from qsanc_braket.cloud import backend
+from qsanc_braket.cloud.desk import Manner
 from qsanc_braket.cloud.journal import Journal, Task, now
-from qsanc_braket.cloud.session import BraketSession
+from qsanc_braket.cloud.session import TAG, BraketSession
 
 pytest.importorskip("braket.aws", reason="needs the extra `braket`")
 
@@ -90,33 +92,91 @@ def test_open_tasks_are_looked_up(
         assert journal.read_text() == "\n".join(text) + "\n"
 
 
-def test_tasks_that_wait_are_cancelled(
-    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In the region where they are, whatever the environment says."""
-    service.faults.queued_s = 1e6
-    with Journal.open(tmp_path / "run") as journal:
-        token, arn = "a" * 64, "arn:aws:braket:::device/quantum-simulator/amazon/sv1"
-        action = json.dumps(
-            {"braketSchemaHeader": {"name": "braket.ir.openqasm.program", "version": "1"}, "source": BIT}
-        )
-        session = BraketSession(arn, "bucket")
-        journal.intend([Task(token, arn, 0, "forward", 0, 0, 1, 10, 0.01, now(), "a" * 64, "bucket")])
-        created = session.create(
+def open_tasks(folder: Path) -> None:
+    """What a client leaves that dies: a task that waits, one whose ARN it never heard, and one that was never sent."""
+    arn = "arn:aws:braket:::device/quantum-simulator/amazon/sv1"
+    header = {"name": "braket.ir.openqasm.program", "version": "1"}
+    session = BraketSession(arn, "bucket")
+
+    def create(token: str) -> str:
+        return session.create(
             {
-                "clientToken": token, "deviceArn": arn, "deviceParameters": "{}", "shots": 10, "action": action,
-                "outputS3Bucket": "bucket", "outputS3KeyPrefix": "tasks",
+                "clientToken": token,
+                "deviceArn": arn,
+                "shots": 10,
+                "action": json.dumps({"braketSchemaHeader": header, "source": BIT}),
+                "outputS3Bucket": "bucket",
+                "outputS3KeyPrefix": "tasks",
+                "tags": {TAG: token},
             }
-        )  # fmt: skip
-        journal.created(token, created)
-    monkeypatch.setenv("AWS_REGION", "us-west-2")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
-    assert main(["tasks", str(tmp_path / "run"), "--live", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["tasks"][0]["state"] in ("CREATED", "QUEUED")
-    assert main(["tasks", str(tmp_path / "run"), "--cancel", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)["tasks"]
-    assert [(task["state"], task["cost_usd"]) for task in found] == [("CANCELLED", 0.0)]
-    assert {task.status for task in service.tasks} == {"CANCELLED"}
+        )
+
+    with Journal.open(folder) as journal:
+        tokens = [digit * 64 for digit in "abc"]
+        journal.intend(
+            [Task(t, arn, 0, "forward", k, 0, 1, 10, 0.01, now(), "a" * 64, "bucket") for k, t in enumerate(tokens)]
+        )
+        journal.created(tokens[0], create(tokens[0]))
+        create(tokens[1])
+
+
+def test_tasks_that_wait_are_cancelled(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The journal says so from then on, nothing is put aside any more, and nothing is left to be sent later."""
+    monkeypatch.setattr(backend, "Manner", lambda: Manner(settled_s=0.01))
+    service.faults.queued_s = 1e6
+    open_tasks(tmp_path)
+    assert main(["tasks", str(tmp_path), "--live", "--json"]) == 0
+    states = [task["state"] for task in json.loads(capsys.readouterr().out)["tasks"]]
+    assert states[2] == "INTENDED"
+    assert set(states[:2]) <= {"CREATED", "QUEUED"}
+    assert main(["tasks", str(tmp_path), "--cancel", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(task["state"], task["cost_usd"]) for task in found["tasks"]] == [("CANCELLED", 0.0)] * 3
+    assert [task["arn"] for task in found["tasks"]] == [*(task.arn for task in service.tasks), None]
+    assert [task.status for task in service.tasks] == ["CANCELLED", "CANCELLED"]
+    journal = Journal.read(tmp_path)
+    assert [task.state for task in journal.entries()] == ["CANCELLED"] * 3
+    assert (journal.spent, journal.reserved) == (0.0, 0.0)
+    before = (tmp_path / "tasks.jsonl").read_bytes()
+    assert main(["tasks", str(tmp_path), "--cancel"]) == 0
+    assert (tmp_path / "tasks.jsonl").read_bytes() == before, "a second time there is nothing to do"
+
+
+def test_tasks_of_a_client_that_runs_are_not_cancelled_behind_its_back(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.faults.queued_s = 1e6
+    open_tasks(tmp_path)
+    with Journal.open(tmp_path):
+        assert main(["tasks", str(tmp_path), "--cancel"]) == 1
+    assert "QS939" in capsys.readouterr().err
+    assert "CANCELLED" not in {task.status for task in service.tasks}
+
+
+def test_who_stops_a_command_is_told_what_is_left_open(
+    service: Service, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C while the tasks of `qsanc run` wait, and the command once more."""
+    service.faults.queued_s = 1e6
+
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    command = ["run", str(root / "models" / "vqe_h2.qsan"), "h2_energy", "th=[0.1,0.2]", "--shots", "20"]
+    command += ["--backend", "braket:SV1", "--max-cost", "5", "--out", str(tmp_path / "out")]
+    with monkeypatch.context() as patch:
+        patch.setattr(backend, "Manner", lambda: Manner(sleep=interrupted, created_a_second=1e9))
+        assert main(command) == 130
+    err = capsys.readouterr().err
+    created = len(service.tasks)
+    assert f"{created} task" in err
+    assert "give the same command again" in err
+    assert f"`qsanc tasks {tmp_path / 'out'} --cancel`" in err
+    service.faults.queued_s = 0.0
+    assert main(command) == 0
+    assert len(service.tasks) == created
 
 
 def test_devices_are_asked_of_the_service(service: Service, capsys: pytest.CaptureFixture[str]) -> None:

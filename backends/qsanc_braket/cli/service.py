@@ -1,17 +1,20 @@
-"""What the service says now of devices and tasks, for commands that look and write nothing."""
+"""What the service says now of devices and tasks, and how it is asked to cancel them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 from qsanc.diagnostics import QsanError
+from qsanc_braket.cloud.backend import CloudBackend
 from qsanc_braket.cloud.journal import Journal, Task, finished
 from qsanc_braket.cloud.session import BraketSession, Busy, Missing, Refused, Session
 from qsanc_braket.cloud.states import State
 from qsanc_braket.devices.model import Device
 from qsanc_braket.devices.sheet import Status, device_of
+from qsanc_braket.devices.table import find
 from qsanc_braket.sdk import missing
 
 
@@ -34,8 +37,23 @@ def asked(devices: Iterable[Device]) -> tuple[tuple[Device, ...], tuple[str, ...
     return tuple(found), tuple(untold)
 
 
-def looked_up(journal: Journal, *, cancel: bool) -> tuple[Task, ...]:
-    """The tasks of a journal as they stand now; those that have not ended are cancelled before, if so asked.
+def cancelled(run: Path, tasks: Iterable[Task]) -> Journal:
+    """The journal of a run after those of its tasks were taken back that have not ended; what was never sent costs
+    nothing.
+
+    Raises QsanError as `asked` does, and QS939 where a client writes the journal, and BackendFailure where the service
+    does not answer.
+    """
+    _need_sdk()
+    open_now = [task for task in tasks if not finished(task)]
+    for device in dict.fromkeys(task.device for task in open_now):
+        desk = CloudBackend(find(device)).desk(run)
+        desk.cancel([task.token for task in open_now if task.device == device])
+    return Journal.read(run)
+
+
+def looked_up(journal: Journal) -> tuple[Task, ...]:
+    """The tasks of a journal as they stand now.
 
     A task whose ARN is not known is looked for by its token. The journal is not written: whoever resumes the run does
     that. Raises QsanError as `asked` does.
@@ -58,19 +76,10 @@ def looked_up(journal: Journal, *, cancel: bool) -> tuple[Task, ...]:
                 since = min(other.intended for other in tasks if other.device == task.device and other.arn is None)
                 orphans[task.device] = dict(session.search(task.device, since))
             arn = task.arn or orphans[task.device].get(task.token)
-            found.append(task if arn is None else _now(replace(task, arn=arn), session, cancel))
+            found.append(task if arn is None else _described(replace(task, arn=arn), session.task(arn)))
         except (Busy, Refused, Missing) as reason:
             found.append(replace(task, message=f"the service does not tell: {reason}"))
     return tuple(found)
-
-
-def _now(task: Task, session: Session, cancel: bool) -> Task:
-    assert task.arn is not None
-    task = _described(task, session.task(task.arn))
-    if cancel and not finished(task):
-        session.cancel(task.arn or "")
-        task = _described(task, session.task(task.arn or ""))
-    return task
 
 
 def _described(task: Task, answer: Mapping[str, object]) -> Task:

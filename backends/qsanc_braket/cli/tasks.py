@@ -38,15 +38,18 @@ class Total:
 def command(run: Path, live: bool, cancel: bool, as_json: bool) -> int:
     """List the tasks of a run on Amazon Braket: their states, shots and cost.
 
-    What is listed is the run's own journal; the service is asked with --live or --cancel alone. A cost in brackets is
+    What is listed is the run's own journal; the service is asked with --live or --cancel alone. What is cancelled is
+    noted there, what was never sent costs nothing, and neither is submitted again unasked. A cost in brackets is
     what was put aside for a task whose cost is not known yet.
     """
     journal = journal_of(run)
     tasks = journal.entries()
     if live or cancel:
-        from qsanc_braket.cli.service import looked_up
+        from qsanc_braket.cli.service import cancelled, looked_up
 
-        tasks = looked_up(journal, cancel=cancel)
+        if cancel:
+            journal = cancelled(run, tasks)
+        tasks = looked_up(journal)
     if as_json:
         print_json({"run": journal.run, "tasks": [_json(task) for task in tasks], "total": asdict(_totals(tasks))})
     else:

@@ -170,7 +170,6 @@ class Desk:
                 f"{waiting} task{'s' * (waiting != 1)} in flight: {errors.onward(self._folder)}, and "
                 f"`qsanc tasks {self._folder} --cancel` takes back what was submitted"
             )
-            raise
 
     def _collected(self, parts: Sequence[Part]) -> list[Outcome]:
         wait = self._manner.first_s
