@@ -67,7 +67,8 @@ def test_what_is_deep_or_large_is_refused_soon(name: str) -> None:
 WORDS = sorted(
     words(
         """OPENQASM 3.0 ; qubit [ 2 ] q input float t bit b = measure h cx ctrl @ inv pow ( ) , -> gate g a { } for
-        int i in : 0 1 -1 pi + * ** / -- 1e5 U gphase negctrl barrier # " // /* $1 \n stdgates.inc const pragma box $2 ms"""
+        int i in : 0 1 -1 pi + * ** / -- 1e5 U gphase negctrl barrier # " // /* $1 \n stdgates.inc const pragma
+        box $2 ms"""
     )
 )
 
