@@ -70,9 +70,9 @@ def test_a_running_training_does_not_bar_the_view(run: Path, capsys: pytest.Capt
 
 
 def test_a_folder_without_tasks_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for folder in (tmp_path, tmp_path / "none"):
+    for folder, told in ((tmp_path, "tasks.jsonl"), (tmp_path / "none", "there is no folder")):
         assert main(["tasks", str(folder)]) == 1
-        assert "tasks.jsonl" in capsys.readouterr().err
+        assert told in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [], "and none is begun"
 
 
@@ -91,3 +91,23 @@ def test_the_sdk_is_not_needed_to_look(run: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_run_that_was_never_billed_is_told_from_no_run(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "here"
+    train = ["train", str(root / "models" / "vqe_h2.qsan"), "--epochs", "1", "--jit", "off"]
+    assert main([*train, "--out", str(folder)]) == 0
+    capsys.readouterr()
+    assert main(["tasks", str(folder)]) == 0
+    assert capsys.readouterr().out == f"{folder} has no tasks: nothing was billed in it\n"
+    assert main(["tasks", str(folder), "--live", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["run"], found["tasks"], found["total"]["usd"]) == (None, [], 0)
+    assert main(["tasks", str(tmp_path / "nowhere")]) == 1
+    assert "there is no folder" in capsys.readouterr().err
+    assert main(["tasks", str(tmp_path)]) == 1
+    assert "not a run folder" in capsys.readouterr().err
+    (folder / "device.json").write_text("{}")
+    assert main(["tasks", str(folder)]) == 1, "something was asked of a device, and the journal is lost"

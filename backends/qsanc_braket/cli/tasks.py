@@ -43,15 +43,18 @@ def command(run: Path, live: bool, cancel: bool, as_json: bool) -> int:
     what was put aside for a task whose cost is not known yet.
     """
     journal = journal_of(run)
-    tasks = journal.entries()
-    if live or cancel:
+    tasks = () if journal is None else journal.entries()
+    if journal is not None and (live or cancel):
         from qsanc_braket.cli.service import cancelled, looked_up
 
         if cancel:
             journal = cancelled(run, tasks)
         tasks = looked_up(journal)
     if as_json:
-        print_json({"run": journal.run, "tasks": [_json(task) for task in tasks], "total": asdict(_totals(tasks))})
+        name = None if journal is None else journal.run
+        print_json({"run": name, "tasks": [_json(task) for task in tasks], "total": asdict(_totals(tasks))})
+    elif journal is None:
+        click.echo(f"{run} has no tasks: nothing was billed in it")
     else:
         _show(tasks)
     return 0
