@@ -15,6 +15,7 @@ from qsanc.cli import options
 from qsanc.cli.report import print_json, warn_of_noise
 from qsanc.fast import Mode
 from qsanc.train import atomic
+from qsanc.train.profile.circuits import WHOLE
 from qsanc.train.profile.steps import Profile, profile
 from qsanc.train.profile.summary import Row, groups
 from qsanc.train.profile.svg import duration, svg
@@ -126,8 +127,11 @@ def _show(found: Profile) -> None:
     if found.excess:
         beyond = f"{duration(found.excess)} ({100 * found.share(found.excess):.1f} %)"
         click.echo(
-            f"the parts come to {beyond} more than the step: the watch costs time; --seconds gives it more steps"
+            f"the parts come to {beyond} more than the step, so shares may be above 100 %: "
+            "they are timed in other steps, and the watch costs time; --seconds gives it more steps"
         )
+    if any(timed.part.name == WHOLE for timed in found.parts):
+        click.echo(f"{WHOLE}: this backend has no profile of its own, so what is inside of it is not told apart")
     if names != COLUMNS:
         click.echo(f"counts and rates are shown from {_WIDE} columns on")
     _show_machine(found)

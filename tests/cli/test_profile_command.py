@@ -137,3 +137,23 @@ def test_errors_are_json_too(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert main(["profile", "--json", str(tmp_path / "none.qsan")]) == 1
     (found,) = json.loads(capsys.readouterr().out)["diagnostics"]
     assert "none.qsan" in found["title"]
+
+
+def test_a_backend_without_a_profile_of_its_own_is_one_part(
+    root: Path, attention: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = "this backend has no profile of its own"
+    assert main(attention) == 0
+    assert told not in capsys.readouterr().out
+    pytest.importorskip("braket.default_simulator", reason="needs the extra `braket`")
+    assert main(["profile", str(root / "models" / "vqe_h2.qsan"), "--backend", "braket:sv", *QUICK]) == 0
+    assert told in capsys.readouterr().out
+
+
+def test_shares_above_the_whole_are_told(
+    attention: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after few repetitions on a busy machine: the step is as fast as it never is, its parts are not."""
+    monkeypatch.setattr("qsanc.train.profile.steps.typical", lambda whole: 1e-6)
+    assert main(attention) == 0
+    assert "so shares may be above 100 %" in capsys.readouterr().out

@@ -18,6 +18,9 @@ from qsanc.target import Context, Differentiable, Executable, Floats, Gradient, 
 from qsanc.target.profile import Part, Phase, Profiled
 from qsanc.train.profile.watch import Section, Stopwatch
 
+WHOLE = "the whole request"
+"""The part that a call is where its executable tells of no parts."""
+
 
 def watched(
     executables: Mapping[str, Executable], method: Method, watch: Stopwatch, prepared: Prepared
@@ -135,4 +138,4 @@ class _Call:
         many = request.bindings.rows if request.pairs is None else len(request.pairs)
         what = "rows" if request.pairs is None else "pairs of rows"
         shots = "" if request.shots is None else f", {request.shots} shots"
-        return Part(phase, "the whole request", f"{many} {what}{shots}")
+        return Part(phase, WHOLE, f"{many} {what}{shots}")
