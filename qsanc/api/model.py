@@ -63,7 +63,7 @@ def load(
     `on` always (compiled here where that is still to be done, an error where it cannot be), `auto` as soon as another
     process has compiled it. `off` and `on` give the same bits in every repetition; `auto` agrees with both to 1e-9. A
     `Tier` also says where compiled code is kept. A backend that is billed keeps its tasks in `folder` and spends at
-    most `max_cost` US dollars there. Raises QsanError.
+    most `max_cost` US dollars there, which must be given (`math.inf` for no limit). Raises QsanError.
 
     >>> import qsanc
     >>> model = qsanc.load("models/vqe_h2.qsan")
@@ -94,8 +94,8 @@ def load_run(
     """The model of a run folder with its best weights. Raises QsanError for what is missing, damaged or changed.
 
     `backend`, `shots` and `jit` are as in training where they are None; `seed` is that of samples. A backend that is
-    billed keeps its tasks in the folder and makes the run cost no more than `max_cost` US dollars in all; work that it
-    failed to do is submitted anew only with `again`.
+    billed keeps its tasks in the folder and makes the run cost no more than `max_cost` US dollars in all, which must be
+    given (`math.inf` for no limit); work that it failed to do is submitted anew only with `again`.
     """
     seeds.need(seed)
     run = RunFolder.open(Path(folder))
