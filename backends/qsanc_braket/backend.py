@@ -31,6 +31,6 @@ def backend(target: str | None = None) -> Backend:
 
 backend.targets = {  # type: ignore[attr-defined]
     "sv": "state vectors, in this process; the default",
-    "dm": "density matrices with noise channels, in this process",
+    "dm": "density matrices, in this process, with channels where the IR has them (noise blocks give none yet)",
     "NAME": "a device by name or ARN (`qsanc devices` lists them); NAME+native: in its own gates",
 }

@@ -132,3 +132,12 @@ def test_simulators_have_no_native_gates(name: str, tmp_path: Path, capsys: pyte
         message = capsys.readouterr().err
         assert f"QS801]: the simulator `braket:{name}` has no native gates" in message
         assert "leave out `+native`" in message
+
+
+def test_channels_are_not_promised_to_noise_blocks(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`qsanc backends`, the README and what a command says of a noise block agree."""
+    assert main(["backends"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "braket:dm:" in line]
+    assert "noise blocks give none yet" in line
+    limits = (root / "README.md").read_text(encoding="utf-8").partition("## Limits")[2]
+    assert "`noise` blocks of a file are parsed and checked, but not compiled to channels yet" in limits
