@@ -503,12 +503,64 @@ def test_of_a_partial_failure_the_rest_is_kept(service: Service, tmp_path: Path)
     assert service.calls == calls
 
 
-@pytest.mark.parametrize("fault", ["truncate", "corrupt"])
-def test_a_result_that_cannot_be_read_is_read_again_later(service: Service, tmp_path: Path, fault: str) -> None:
-    setattr(service.faults, fault, 1)
+@pytest.mark.parametrize("name", ["Test-QPU", "SV1"])
+@pytest.mark.parametrize("fault", ["truncate", "corrupt", "gone"])
+def test_a_result_that_cannot_be_read(service: Service, tmp_path: Path, fault: str, name: str) -> None:
+    """It is fetched some times; then told with its place and cost. It is read again when it is back, and with --again
+    that task alone is paid anew, and the first stays in the ledger."""
+    device = qpu() if name == "Test-QPU" else find(name)
+
+    def asked(**context: Any) -> list[list[float]]:
+        return values(run(tmp_path, device=device, manner=IMPATIENT, **context))
+
+    if fault != "gone":
+        setattr(service.faults, fault, 1)
+    service.faults.queued_s = 60.0
+    executable = backend(device, manner=IMPATIENT).lower(MODULE)
+    handle = executable.submit(request(), Context(run_folder=tmp_path, budget_usd=inf))
+    service.faults.queued_s = 0.0
+    arn = service.tasks[0].arn
+    service.desk.look(service.desk.task(arn))
+    if fault == "gone":
+        objects = service.store.objects["amazon-braket-tests"]
+        for key in [key for key in objects if arn.rpartition("/")[2] in key]:
+            del objects[key]
+    with pytest.raises(BackendFailure) as caught:
+        executable.collect(handle)
+    for told in (arn, "s3://amazon-braket-tests/qsanc/", "cannot be read", "reads it once more", "--again"):
+        assert told in str(caught.value)
+    assert not caught.value.retryable
+    reads = service.calls["GetObject"]
+    with pytest.raises(BackendFailure, match="cannot be read"):
+        asked()
+    assert service.calls["GetObject"] >= reads + 5, "it is read again, each time it is asked for"
+    (bad,) = [task for task in Journal.read(tmp_path).entries() if task.state == "UNREADABLE"]
+    assert bad.arn == arn
+    (billed,) = [task.billed_usd for task in service.tasks if task.arn == arn]
+    assert bad.cost_usd == pytest.approx(billed, abs=1e-12)
+    assert billed > 0
+    others = len(service.tasks)
+    asked(again=True)
+    assert len(service.tasks) == others + 1, "that task alone"
+    assert bad in Journal.read(tmp_path).entries()
+    asked()
+    assert len(service.tasks) == others + 1
+    agree(tmp_path, service)
+
+
+def test_a_result_that_is_back_is_read(service: Service, tmp_path: Path) -> None:
+    """Somebody restored it: nothing is paid, and the ledger has the cost of the one task."""
+    service.faults.truncate = 1
     with pytest.raises(BackendFailure, match="cannot be read"):
         run(tmp_path)
-    assert Journal.read(tmp_path).entries()[0].state != "COMPLETED"
+    (record,) = service.store.records["task"].values()
+    service.store.records["task"][record["name"]] = again = record | {"status": None, "ended": None}
+    service.desk.look(again)
+    run(tmp_path)
+    (task,) = Journal.read(tmp_path).entries()
+    assert (task.state, task.message) == ("COMPLETED", "its result could not be read at first")
+    assert len(service.tasks) == 1
+    agree(tmp_path, service)
 
 
 def test_a_cancelled_task_stays_cancelled(service: Service, tmp_path: Path) -> None:

@@ -37,6 +37,9 @@ from qsanc_braket.text import Program
 
 T = TypeVar("T")
 
+_READINGS = 5
+"""How often a result that cannot be read is fetched, at growing intervals."""
+
 PROGRAM, PROGRAM_SET = "braket.ir.openqasm.program", "braket.ir.openqasm.program_set"
 
 
@@ -133,6 +136,7 @@ class Desk:
         self._before: frozenset[str] | None = None
         self._unsure: set[str] = set()
         self._unclear: dict[str, float] = {}
+        self._unread: set[str] = set()
         self._queue: dict[str, _Order] = {}
         self._flying: dict[str, _Order] = {}
         self._next_create = self._next_poll = 0.0
@@ -141,6 +145,7 @@ class Desk:
         """Reserve what the parts cost, write them down, and submit as many as fit. Raises QsanError (QS802 where the
         limit does not allow all of them, and then none is submitted)."""
         with self._lock:
+            self._unread.clear()
             try:
                 self._attach(parts)
                 self._create(patient=False)
@@ -297,6 +302,9 @@ class Desk:
                 assert self._before is not None
                 again = part.context.again and order.token in self._before
                 if not again and self._journal.get(self._order(part).token) is None:
+                    if task.state == "UNREADABLE" and task.token not in self._unread:
+                        part.attempt -= 1
+                        return order
                     part.failed = task
         return None
 
@@ -507,7 +515,14 @@ class Desk:
             if order is None:
                 self._journal.state(task.token, "RUNNING")
                 return
-            given = self._given(task, order, about, needed=status == "COMPLETED")
+            try:
+                given = self._given(task, order, about, needed=status == "COMPLETED")
+            except Unreadable as reason:
+                shots = good_shots if isinstance(good_shots, int) else task.shots
+                paid = task.reserved_usd if self._device.kind == "simulator" else self._cost(task, shots, None)
+                self._journal.state(task.token, "UNREADABLE", cost_usd=paid, message=str(reason))
+                self._unread.add(task.token)
+                return
         if given is not None and not given.good:
             given = None
         why = str(about.get("failureReason") or "no reason given")
@@ -520,7 +535,8 @@ class Desk:
         usd = self._cost(task, shots, given)
         self._journal.keep(task.token, given.to_json())
         if given.good == len(given.outcomes):
-            self._journal.state(task.token, "COMPLETED", cost_usd=usd)
+            late = "its result could not be read at first" if task.state == "UNREADABLE" else ""
+            self._journal.state(task.token, "COMPLETED", cost_usd=usd, message=late)
             return
         failures = sorted({outcome.failure for outcome in given.outcomes if not outcome.good})
         told = (
@@ -541,23 +557,40 @@ class Desk:
                 raise errors.damaged(self._journal.path, None, told)
 
     def _given(self, task: Task, order: _Order, about: Mapping[str, Any], *, needed: bool) -> Given | None:
+        """What a task gave; None where there is nothing and nothing is `needed`. Raises `Unreadable` with the place
+        where it stays damaged, or away, however often it is read."""
         bucket, folder = str(about.get("outputS3Bucket")), str(about.get("outputS3Directory"))
 
         def fetched() -> Given:
             return results.parse(self._session.file, bucket, folder, order.programs, order.shots, as_set=order.as_set)
 
+        away: list[str] = []
+
         def awaited() -> Given:
+            away.clear()
             try:
                 return fetched()
             except Missing as reason:
+                away.append(str(reason))
                 raise Busy(f"the results of {task.arn} are not there yet ({reason})") from None
 
-        try:
-            return self._patiently("give results", awaited if needed else fetched)
-        except Missing:
-            return None
-        except (Unreadable, Refused) as reason:
-            raise errors.unreadable_result(str(task.arn), str(reason)) from None
+        trouble, wait = "", self._manner.first_s
+        for again in range(_READINGS):
+            if again:
+                self._manner.sleep(wait)
+                wait = min(2 * wait, self._manner.longest_s)
+            try:
+                return self._patiently("give results", awaited if needed else fetched)
+            except Missing:
+                return None
+            except (Unreadable, Refused) as reason:
+                trouble = str(reason)
+            except BackendFailure:
+                if not away:
+                    raise
+                trouble = away[0]
+                break
+        raise Unreadable(f"its result in s3://{bucket}/{folder}/ cannot be read: {trouble}")
 
     def _cost(self, task: Task, good: int, given: Given | None) -> float:
         """What a finished task cost: on processors by the shots that succeeded, on simulators by the time they took."""
@@ -573,6 +606,8 @@ class Desk:
     def _outcomes(self, parts: Sequence[Part]) -> list[Outcome]:
         for part in parts:
             if (task := part.failed) is not None:
+                if task.state == "UNREADABLE":
+                    raise errors.unreadable_result(self._folder, task.arn or task.token[:16], task.message)
                 raise errors.undelivered(self._folder, task.arn or task.token[:16], task.state, task.message)
         return [outcome for part in parts for outcome in part.found if outcome is not None]
 

@@ -132,8 +132,12 @@ def undelivered(folder: Path, name: str, state: str, reason: str) -> BackendFail
     )
 
 
-def unreadable_result(name: str, reason: str) -> BackendFailure:
-    return BackendFailure(f"the result of the task {name} cannot be read: {reason}", retryable=False)
+def unreadable_result(folder: Path, name: str, reason: str) -> BackendFailure:
+    return BackendFailure(
+        f"the task {name} was paid for, and {reason}. It is not submitted anew unasked: {onward(folder)}, which "
+        "reads it once more; with `--again`, it is paid anew, and it alone",
+        retryable=False,
+    )
 
 
 def unclear(folder: Path, reason: str) -> BackendFailure:
