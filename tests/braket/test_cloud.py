@@ -456,6 +456,23 @@ def test_several_handles_and_threads(service: Service, tmp_path: Path) -> None:
     agree(tmp_path, service)
 
 
+def test_another_process_between_two_steps_is_waited_for(service: Service, tmp_path: Path) -> None:
+    """A training lets go of the journal after each step; a prediction that takes it does not stop the training."""
+    told: list[str] = []
+    run(tmp_path)
+    other = Journal.open(tmp_path)
+    threading.Timer(0.3, other.close).start()
+    run(tmp_path, step=1, manner=replace(QUICK, tell=told.append))
+    assert told == [f"another process has work in {tmp_path}: waiting until it lets go"]
+    with Journal.open(tmp_path), pytest.raises(QsanError) as caught:
+        run(tmp_path, step=2, manner=replace(IMPATIENT, tell=told.append))
+    assert caught.value.diagnostics[0].code == "QS939"
+    with Journal.open(tmp_path), pytest.raises(QsanError) as caught:
+        backend(manner=replace(QUICK, tell=pytest.fail)).desk(tmp_path).cancel([])
+    assert caught.value.diagnostics[0].code == "QS939", "who cancels does not wait"
+    agree(tmp_path, service)
+
+
 # what is not delivered
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,6 +44,10 @@ _READINGS = 5
 PROGRAM, PROGRAM_SET = "braket.ir.openqasm.program", "braket.ir.openqasm.program_set"
 
 
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How the service is asked: `patience_s` until it is given up, waits from `first_s` to `longest_s` that double, so
@@ -58,6 +63,7 @@ class Manner:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
+    tell: Callable[[str], None] = _tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +207,7 @@ class Desk:
         """Take back these tasks, as far as they are not finished; one that was never submitted costs nothing."""
         with self._lock:
             try:
-                self._open()
+                self._open(patient=False)
                 self._search_settled()
                 untold = None
                 open_now = [t for token in tokens if (t := self._journal.get(token)) is not None and not finished(t)]
@@ -240,8 +246,24 @@ class Desk:
             self._there = session
         return self._there
 
-    def _open(self) -> None:
-        if self._journal.reopen() or self._before is None:
+    def _turn(self) -> Callable[[], bool]:
+        """Waits for another process, a prediction beside a training say, to let go of the journal, and says so once."""
+        began, told = self._manner.clock(), False
+
+        def wait() -> bool:
+            nonlocal told
+            if self._manner.clock() - began > self._manner.patience_s:
+                return False
+            if not told:
+                self._manner.tell(f"another process has work in {self._folder}: waiting until it lets go")
+                told = True
+            self._manner.sleep(self._manner.first_s)
+            return True
+
+        return wait
+
+    def _open(self, *, patient: bool = True) -> None:
+        if self._journal.reopen(self._turn() if patient else None) or self._before is None:
             entries = self._journal.entries()
             self._there = None
             self._queue.clear()

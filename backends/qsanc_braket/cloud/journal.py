@@ -24,7 +24,7 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,8 +116,9 @@ class Journal:
         with cls.open(folder) as journal:
             return journal.run
 
-    def reopen(self) -> bool:
-        """Write again after `close`. Whether somebody wrote in between, so that it was read anew. Raises as `open`."""
+    def reopen(self, wait: Callable[[], bool] | None = None) -> bool:
+        """Write again after `close`. Whether somebody wrote in between, so that it was read anew. While another process
+        has it, `wait` waits a little, and says whether to try again. Raises as `open`."""
         with self._lock:
             if self._file is not None:
                 return False
@@ -132,7 +133,7 @@ class Journal:
             except OSError as failure:
                 raise errors.unwritable(self.path, failure) from None
             try:
-                self._take()
+                self._take(wait)
                 if os.fstat(self._file).st_size == self._size:
                     return False
                 self._forget()
@@ -289,16 +290,19 @@ class Journal:
     def _result(self, token: str) -> Path:
         return self.folder / RESULTS / f"{token}.json"
 
-    def _take(self) -> None:
+    def _take(self, wait: Callable[[], bool] | None) -> None:
         if sys.platform == "win32":
             return
         assert self._file is not None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise errors.in_use(self.path) from None
-        except OSError as failure:
-            raise errors.unwritable(self.path, failure) from None
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if wait is None or not wait():
+                    raise errors.in_use(self.path) from None
+            except OSError as failure:
+                raise errors.unwritable(self.path, failure) from None
 
     def _load(self, *, repair: bool) -> None:
         try:
