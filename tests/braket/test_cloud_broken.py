@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,33 @@ def test_nobody_listens(service: Service, monkeypatch: pytest.MonkeyPatch) -> No
     for call in (*CALLS, "bucket"):
         with pytest.raises(Busy, match="connection"):
             every_call(session)[call]()
+
+
+def test_who_waits_is_told_so_once(service: Service, tmp_path: Path) -> None:
+    """Not at the first silence, and before patience ends."""
+
+    class Silent:
+        @property
+        def bucket(self) -> str:
+            raise Busy("no answer")
+
+        def __getattr__(self, name: str) -> Any:
+            raise Busy("no answer")
+
+    time, told = [0.0], []
+    manner = replace(
+        IMPATIENT,
+        patience_s=120.0,
+        clock=lambda: time[0],
+        sleep=lambda seconds: time.__setitem__(0, time[0] + max(seconds, 1.0)),
+        tell=lambda text: told.append((time[0], text)),
+    )
+    desk = Desk(tmp_path, SV1, Silent, manner)
+    with pytest.raises(BackendFailure, match="no answer"):
+        desk.submit(asked(tmp_path))
+    ((when, text),) = told
+    assert 10 < when < 20
+    assert "no answer; trying for 2 minutes" in text
 
 
 @pytest.mark.parametrize("status", [200, 400, 403, 404, 407, 502])

@@ -15,9 +15,9 @@ that failed.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import random
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -44,8 +44,11 @@ _READINGS = 5
 PROGRAM, PROGRAM_SET = "braket.ir.openqasm.program", "braket.ir.openqasm.program_set"
 
 
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+_tell = logging.getLogger("qsanc_braket").warning
+"""Nobody who has not asked for a log loses it: Python shows warnings on stderr where nothing is configured."""
+
+_SILENT_S = 10.0
+"""After so many seconds without an answer it is said that there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -649,7 +652,7 @@ class Desk:
 
     def _patiently(self, what: str, call: Callable[[], T]) -> T:
         """What `call` gives, tried again while the service is busy, at growing intervals, as long as patience lasts."""
-        began, wait = self._manner.clock(), self._manner.first_s
+        began, wait, told = self._manner.clock(), self._manner.first_s, False
         while True:
             try:
                 return call()
@@ -658,6 +661,10 @@ class Desk:
                 passed = self._manner.clock() - began
                 if passed + pause > self._manner.patience_s:
                     raise errors.patience_ended(self._folder, what, str(reason), passed) from None
+                if passed > _SILENT_S and not told:
+                    minutes = self._manner.patience_s / 60
+                    self._manner.tell(f"the service does not {what}: {reason}; trying for {minutes:.0f} minutes")
+                    told = True
             self._manner.sleep(pause)
             wait = min(2 * wait, self._manner.longest_s)
 
