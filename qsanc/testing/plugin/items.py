@@ -34,11 +34,18 @@ _BLOCK = re.compile(rb"\b(property|test)\b")
 
 
 class QsanWarning(UserWarning):
-    """What the compiler warns of in a file whose blocks are run."""
+    """What the compiler warns of in a file whose blocks are run.
 
-    def __init__(self, diagnostic: Diagnostic) -> None:
-        super().__init__(f"{diagnostic.code}: {diagnostic.title}")
-        self.diagnostic = diagnostic
+    It is made of text alone, because pytest-xdist makes it anew in another process, where there is no `diagnostic`.
+    """
+
+    diagnostic: Diagnostic | None = None
+
+    @classmethod
+    def of(cls, diagnostic: Diagnostic) -> QsanWarning:
+        warning = cls(f"{diagnostic.code}: {diagnostic.title}")
+        warning.diagnostic = diagnostic
+        return warning
 
 
 class BlockFailed(Exception):
@@ -76,7 +83,7 @@ class QsanFile(pytest.File):
         match excinfo.value:
             case QsanError(diagnostics=diagnostics):
                 return Shown(diagnostics)
-            case QsanWarning(diagnostic=diagnostic):
+            case QsanWarning(diagnostic=diagnostic) if diagnostic is not None:
                 return Shown([diagnostic])
             case _:
                 return super().repr_failure(excinfo)
@@ -163,7 +170,7 @@ def _below(path: Path, folder: Path) -> str:
 def _warn(diagnostic: Diagnostic, path: Path) -> None:
     span = diagnostic.span
     name, line = (span.source.name, span.source.position(span.start)[0]) if span is not None else (str(path), 1)
-    warnings.warn_explicit(QsanWarning(diagnostic), category=None, filename=name, lineno=line)
+    warnings.warn_explicit(QsanWarning.of(diagnostic), category=None, filename=name, lineno=line)
 
 
 def _as_seen_from_here(outcome: Outcome) -> list[Diagnostic]:
