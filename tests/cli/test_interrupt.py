@@ -21,6 +21,11 @@ def command(root: Path, out: Path, jit: str = "off") -> list[str]:
     return ["train", str(model), "--data", str(data), "--out", str(out), "--jit", jit, *SETTINGS]
 
 
+def listen() -> None:
+    """In the child: a shell that starts the tests in the background has them ignore Ctrl-C, and their children too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("jit", ["off", "on"])
 def test_ctrl_c_then_resume_gives_the_same_weights(jit: str, root: Path, tmp_path: Path) -> None:
     if jit == "on":
@@ -32,6 +37,7 @@ def test_ctrl_c_then_resume_gives_the_same_weights(jit: str, root: Path, tmp_pat
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=listen,
     )
     assert process.stdout is not None
     for _ in range(3):
