@@ -84,7 +84,7 @@ def _evolved(kind: str, source: str, inputs: dict[str, Any]) -> Any:
         simulator._validate_input_provided(circuit)
         simulation = simulator.initialize_simulation(qubit_count=circuit.num_qubits, shots=0, batch_size=1)
         simulation.evolve(circuit.instructions)
-    except Exception as problem:
+    except Exception as problem:  # as above: the task fails with the simulator's own words
         raise CannotRun(f"{type(problem).__name__}: {problem}") from problem
     return simulator, circuit, simulation, measured, [numbers[q] for q in measured]
 
@@ -124,7 +124,7 @@ def exact(kind: str, source: str, inputs: dict[str, Any]) -> list[dict[str, Any]
                 {"type": json.loads(asked.json()), "value": plain(kind.calculate(simulation))}
                 for asked, kind in zip(circuit.results, kinds, strict=True)
             ]
-        except Exception as problem:
+        except Exception as problem:  # as above, of results that cannot be computed
             raise CannotRun(f"{type(problem).__name__}: {problem}") from problem
 
 
